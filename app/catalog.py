@@ -1,0 +1,125 @@
+"""Events and skus, and what may be said about a sale: pure, nothing here talks to the outside."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from app.units import CURRENCIES, MAX_MINOR
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c2410c", "#4338ca")
+MAX_SKUS = 50
+MAX_CAPACITY = 1_000_000
+MAX_QUANTITY = 10  # tickets in one line of an order
+
+
+class InvalidEvent(ValueError):
+    """An event cannot be created like this; the text says which part is wrong and what is expected."""
+
+
+@dataclass(frozen=True)
+class Sku:
+    """One kind of ticket. `id` is 0 until it is in the books."""
+
+    id: int
+    name: str
+    price_minor: int
+    capacity: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """A concert and how it is sold. `id` is 0 until it is in the books."""
+
+    id: int
+    slug: str
+    name: str
+    currency: str
+    state: str  # scheduled | open | paused | closed, as in the books
+    notice: str | None
+    accent: str  # #rrggbb
+    opens_at_ms: int
+    rate_per_minute: int
+    room: int
+    pass_ttl_seconds: int
+    hold_ttl_seconds: int
+    max_per_buyer: int
+    draw_secret: str
+    skus: tuple[Sku, ...]
+
+    @property
+    def draw_commitment(self) -> str:
+        """What is published before the draw: SHA-256 of the secret, in hex."""
+        return sha256(bytes.fromhex(self.draw_secret)).hexdigest()
+
+
+def parse_sku(text: str) -> Sku:
+    """A sku from "name:price in minor units:capacity". Raises InvalidEvent."""
+    name, _, numbers = text.partition(":")
+    match = re.fullmatch(r"(\d{1,12}):(\d{1,7})", numbers)
+    if not 1 <= len(name.strip()) <= 80 or not match:
+        raise InvalidEvent(f'sku {text!r}: expected "name:price in minor units:capacity", like "Floor:4500:300"')
+    price_minor, capacity = int(match[1]), int(match[2])
+    if not 1 <= capacity <= MAX_CAPACITY:
+        raise InvalidEvent(f"sku {name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
+    if not 1 <= price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):
+        raise InvalidEvent(f"sku {name!r}: the price is out of bounds")
+    return Sku(0, name.strip(), price_minor, capacity)
+
+
+def check_event(event: Event) -> None:
+    """Raises InvalidEvent when an event is not as it should be."""
+    if not SLUG.fullmatch(event.slug):
+        raise InvalidEvent("slug: 1 to 64 lowercase letters, digits and hyphens, none at an end")
+    if not 1 <= len(event.name) <= 120:
+        raise InvalidEvent("name: 1 to 120 characters")
+    if event.currency not in CURRENCIES:
+        raise InvalidEvent(f"currency: one of {', '.join(sorted(CURRENCIES))}")
+    if not 1 <= len(event.skus) <= MAX_SKUS:
+        raise InvalidEvent(f"sku: 1 to {MAX_SKUS} of them")
+    if len({sku.name for sku in event.skus}) != len(event.skus):
+        raise InvalidEvent("sku: each needs a name of its own")
+    bounds = {
+        "rate": (event.rate_per_minute, 1, 1_000_000),
+        "room": (event.room, 1, 1_000_000),
+        "pass-ttl": (event.pass_ttl_seconds, 1, 86_400),
+        "hold-ttl": (event.hold_ttl_seconds, 1, 86_400),
+        "max-per-buyer": (event.max_per_buyer, 1, 1_000),
+    }
+    for name, (value, least, most) in bounds.items():
+        if not least <= value <= most:
+            raise InvalidEvent(f"{name}: from {least} to {most}")
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What Redis says of one sku, in tickets."""
+
+    sku_id: int
+    capacity: int
+    available: int
+    held: int
+    sold: int
+    price_minor: int
+
+
+def parse_stock(fields: dict[str, str]) -> dict[int, Stock]:
+    """The stock hash of an event, by sku id."""
+    ids = sorted({int(field.partition(":")[0]) for field in fields})
+    return {
+        sku_id: Stock(
+            sku_id,
+            *(int(fields[f"{sku_id}:{name}"]) for name in ("capacity", "available", "held", "sold", "price")),
+        )
+        for sku_id in ids
+    }
+
+
+def public_state(state: str, stock: dict[int, Stock]) -> str:
+    """What buyers are told: scheduled | open | paused | sold_out | closed.
+
+    Sold out means that every ticket is sold; while one is only held it may still come back.
+    """
+    if state in ("open", "paused") and all(s.sold == s.capacity for s in stock.values()):
+        return "sold_out"
+    return "scheduled" if state == "drawing" else state

@@ -1,0 +1,139 @@
+"""The Kafka topic `orders`: every fact there is, and how it is written and read.
+
+A fact is something that happened to an order, in the past tense. Records are JSON, keyed by order id.
+`type` names the fact and `version` its form; bytes written once decode for ever, so a form is never changed,
+only a new version added with its own decoding.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One line of an order: `quantity` tickets of a sku at the price that was shown, in minor units."""
+
+    sku_id: int
+    quantity: int
+    price_minor: int
+
+
+class _Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    fact_id: str
+    order_id: str
+    occurred_at_ms: int
+    version: int = 1
+
+
+class OrderPlaced(_Fact, frozen=True, kw_only=True, tag="OrderPlaced"):
+    """Stock is held for a new order. `outbox_id` is the outbox entry to delete once MySQL has it."""
+
+    event_id: int
+    buyer_id: str
+    items: tuple[Item, ...]
+    total_minor: int
+    currency: str
+    expires_at_ms: int
+    idempotency_key: str
+    request_hash: str
+    outbox_id: str
+
+
+class CancelRequested(_Fact, frozen=True, kw_only=True, tag="CancelRequested"):
+    """The buyer gives the tickets back. Travels through the outbox, so it never overtakes OrderPlaced."""
+
+    outbox_id: str
+
+
+class PaymentStarted(_Fact, frozen=True, kw_only=True, tag="PaymentStarted"):
+    """The buyer was sent to the provider: one attempt at paying."""
+
+    payment_id: str
+    provider: str
+    amount_minor: int
+    currency: str
+
+
+class PaymentSucceeded(_Fact, frozen=True, kw_only=True, tag="PaymentSucceeded"):
+    """The provider took money: `amount_minor` in `currency`, as the provider reports it."""
+
+    payment_id: str
+    provider: str
+    transaction_id: str
+    amount_minor: int
+    currency: str
+
+
+class PaymentFailed(_Fact, frozen=True, kw_only=True, tag="PaymentFailed"):
+    """The provider could not take the money; the hold stands and the buyer may try again."""
+
+    payment_id: str
+    provider: str
+    reason: str
+
+
+class HoldLapsed(_Fact, frozen=True, kw_only=True, tag="HoldLapsed"):
+    """The end of the hold passed. `expires_at_ms` is the end that passed."""
+
+    expires_at_ms: int
+
+
+class RefundRequested(_Fact, frozen=True, kw_only=True, tag="RefundRequested"):
+    """Somebody decided that `amount_minor` of the charge `payment_id` goes back."""
+
+    payment_id: str
+    amount_minor: int
+    reason: str
+
+
+class RefundSucceeded(_Fact, frozen=True, kw_only=True, tag="RefundSucceeded"):
+    """The provider gave the money of refund `refund_id` back, as its transaction `transaction_id`."""
+
+    refund_id: str
+    transaction_id: str
+
+
+class RefundFailed(_Fact, frozen=True, kw_only=True, tag="RefundFailed"):
+    """The provider refused refund `refund_id`; somebody has to look at it."""
+
+    refund_id: str
+    reason: str
+
+
+Fact = (
+    OrderPlaced
+    | CancelRequested
+    | PaymentStarted
+    | PaymentSucceeded
+    | PaymentFailed
+    | HoldLapsed
+    | RefundRequested
+    | RefundSucceeded
+    | RefundFailed
+)
+
+
+class UndecodableFact(Exception):
+    """The bytes are not a fact of a known type and version; the text says why."""
+
+
+class _Codec:
+    encoder: ClassVar = msgspec.json.Encoder()
+    decoder: ClassVar = msgspec.json.Decoder(Fact)
+
+
+def encode(fact: Fact) -> bytes:
+    """A fact as the bytes of a Kafka record."""
+    encoded: bytes = _Codec.encoder.encode(fact)
+    return encoded
+
+
+def decode(record: bytes) -> Fact:
+    """The fact in a Kafka record. Raises UndecodableFact."""
+    try:
+        fact: Fact = _Codec.decoder.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableFact(str(error)) from error
+    if fact.version != 1:
+        raise UndecodableFact(f"{type(fact).__name__} version {fact.version} is not known")
+    return fact

@@ -1,0 +1,38 @@
+"""Ids: unique without coordination, and the same text everywhere.
+
+An order id is a UUIDv7 (RFC 9562): 48 bits of milliseconds, then random bits, so ids sort by time.
+Its last 32 bits are the event's id, so an order id alone is enough to find the order's keys in Redis.
+"""
+
+import os
+import re
+import uuid
+
+from app.units import now_ms
+
+ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def new_order_id(event_id: int) -> str:
+    """A new order id for an event (event_id < 2**32)."""
+    random = int.from_bytes(os.urandom(6))
+    high = now_ms() << 16 | 0x7 << 12 | random >> 30 & 0xFFF
+    low = 0b10 << 62 | (random & 0x3FFFFFFF) << 32 | event_id
+    return str(uuid.UUID(int=high << 64 | low))
+
+
+def event_of(order_id: str) -> int:
+    """The event an order belongs to. Raises ValueError when the text is not an order id."""
+    if not ORDER_ID.fullmatch(order_id):
+        raise ValueError("not an order id")
+    return int(order_id[-8:], 16)
+
+
+def new_id() -> str:
+    """An id for anything that is not an order: a payment, a fact."""
+    return str(uuid.uuid4())
+
+
+def derived_id(*parts: str) -> str:
+    """The same id for the same parts, for what must come out the same when it is done again."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(parts)))

@@ -1,0 +1,31 @@
+"""The names of Redis keys. All keys of one event share a hash tag, so every script runs on one node."""
+
+EVENTS = "tc:events"  # set: ids of the events that workers look after
+PROCESSES = "tc:processes"  # hash: process -> its last report
+HEARTBEAT = "tc:heartbeat"  # channel: a silent subscription would look healthy for ever
+LIVE_PATTERN = "tc:{*}:live"
+
+
+def key(event_id: int, name: str) -> str:
+    """The key `name` of an event: key(7, "queue") -> "tc:{7}:queue"."""
+    return f"tc:{{{event_id}}}:{name}"
+
+
+def keys(event_id: int, *names: str) -> list[str]:
+    """Several keys of an event, in order."""
+    return [f"tc:{{{event_id}}}:{name}" for name in names]
+
+
+def order_key(event_id: int, order_id: str) -> str:
+    """The record of one order."""
+    return f"tc:{{{event_id}}}:order:{order_id}"
+
+
+def live_channel(event_id: int) -> str:
+    """The channel on which everything that happens in an event is told."""
+    return f"tc:{{{event_id}}}:live"
+
+
+def event_of_channel(channel: str) -> int:
+    """The event of a live channel."""
+    return int(channel[channel.index("{") + 1 : channel.index("}")])

@@ -1,0 +1,25 @@
+-- Everything a web process needs to tell all its sockets where they stand, whatever the length of the queue:
+-- the queue numbers at ranks 0..99 and then at ranks that grow by 2%.
+--
+-- KEYS  1 sale  2 stock  3 lobby  4 entrants  5 queue
+-- Answers  {} when not ready, else
+--   {state, rate per minute, lobby size, queue length, {stock field, value, ...}, {rank, number, rank, number, ...}}
+local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'rate_per_minute')
+if sale[1] ~= '1' then return {} end
+local waiting = redis.call('ZCARD', KEYS[5])
+local table_of_ranks = {}
+local function add(rank, entry)
+    table_of_ranks[#table_of_ranks + 1] = rank
+    table_of_ranks[#table_of_ranks + 1] = tonumber(entry)
+end
+local head = redis.call('ZRANGE', KEYS[5], 0, 99, 'WITHSCORES')
+for i = 2, #head, 2 do
+    add(i / 2 - 1, head[i])
+end
+local rank = 102
+while rank < waiting do
+    add(rank, redis.call('ZRANGE', KEYS[5], rank, rank, 'WITHSCORES')[2])
+    rank = math.floor(rank * 1.02)
+end
+local lobby = redis.call('ZCARD', sale[2] == 'drawing' and KEYS[4] or KEYS[3])
+return {sale[2], tonumber(sale[3]), lobby, waiting, redis.call('HGETALL', KEYS[2]), table_of_ranks}

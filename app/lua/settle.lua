@@ -1,0 +1,51 @@
+-- What the books now say of some orders of one event: stock follows, and whoever watches is told.
+-- Idempotent: stock moves from the claim an order has to the claim it should have, so a repeat moves nothing.
+--
+-- KEYS  1 stock  2 holds  3 bought  4 passes  5 served  6 outbox  7.. the orders
+-- ARGV  1 channel for live news  2 consumer group of the outbox  3 how many orders
+--       then for each order: order id, status, version, claim ("held", "sold" or "none")
+--       then the outbox entries whose facts are in the books
+-- Answers  how many orders are not known here (their records are gone: nothing to settle)
+local unknown, news = 0, {}
+local function field(claim)
+    return claim == 'none' and 'available' or claim
+end
+local count = tonumber(ARGV[3])
+for i = 1, count do
+    local key = KEYS[6 + i]
+    local id, status, version, claim = unpack(ARGV, 4 * i, 4 * i + 3)
+    local order = redis.call('HMGET', key, 'buyer', 'items', 'tickets', 'claim', 'version', 'total',
+        'expires_at_ms')
+    if not order[1] then
+        unknown = unknown + 1
+    elseif tonumber(version) >= tonumber(order[5]) then
+        local buyer, was = order[1], order[4]
+        if was ~= claim then
+            for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
+                redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(was), -quantity)
+                redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(claim), quantity)
+            end
+            if was == 'none' then redis.call('HINCRBY', KEYS[3], buyer, order[3]) end
+            if claim == 'none' then redis.call('HINCRBY', KEYS[3], buyer, -order[3]) end
+            if was == 'held' then redis.call('ZREM', KEYS[2], id) end
+            if claim == 'held' then redis.call('ZADD', KEYS[2], order[7], id) end
+            -- who has bought takes no seat any more, and may go on shopping until the pass ends
+            local pass_end = claim == 'sold' and redis.call('ZSCORE', KEYS[4], buyer)
+            if pass_end then
+                redis.call('ZREM', KEYS[4], buyer)
+                redis.call('ZADD', KEYS[5], pass_end, buyer)
+            end
+        end
+        redis.call('HSET', key, 'status', status, 'version', version, 'claim', claim)
+        news[#news + 1] = {order_id = id, buyer = buyer, status = status, version = tonumber(version),
+            total = tonumber(order[6]), expires_at_ms = tonumber(order[7])}
+    end
+end
+for i = 4 + 4 * count, #ARGV do
+    redis.call('XACK', KEYS[6], ARGV[2], ARGV[i])
+    redis.call('XDEL', KEYS[6], ARGV[i])
+end
+if #news > 0 then
+    redis.call('PUBLISH', ARGV[1], cjson.encode({kind = 'orders', orders = news}))
+end
+return unknown

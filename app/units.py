@@ -1,0 +1,54 @@
+"""Money and time, converted in this one place.
+
+Money is `DECIMAL(12,2)` in MySQL, integer minor units in Redis, Kafka and JSON, and `Decimal` in between.
+Times are UTC: milliseconds since 1970 in Redis and Kafka, `DATETIME(3)` in MySQL, ISO 8601 text in JSON.
+"""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+CENT = Decimal("0.01")
+# All of them have two decimals, as DECIMAL(12,2) and "minor units / 100" take for granted.
+CURRENCIES = frozenset({"AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "SEK", "USD"})
+MAX_MINOR = 999_999_999_999  # what DECIMAL(12,2) holds
+
+
+def to_decimal(amount_minor: int) -> Decimal:
+    """Minor units (cents) to the exact `Decimal` that MySQL stores."""
+    return Decimal(amount_minor) * CENT
+
+
+def to_minor(amount: Decimal) -> int:
+    """An exact `Decimal` amount to minor units. Raises ValueError on a fraction of a minor unit."""
+    minor = amount / CENT
+    if minor != minor.to_integral_value():
+        raise ValueError(f"{amount} has a fraction of a minor unit")
+    return int(minor)
+
+
+def money_text(amount_minor: int, currency: str) -> str:
+    """Minor units as people read them: 450000, "USD" -> "$4,500.00"."""
+    symbol = {"USD": "$", "EUR": "€", "GBP": "£"}.get(currency, f"{currency} ")
+    sign = "-" if amount_minor < 0 else ""
+    return f"{sign}{symbol}{to_decimal(abs(amount_minor)):,.2f}"
+
+
+def now_ms() -> int:
+    """This machine's clock, UTC milliseconds. Decisions about stock and passes use Redis's clock instead."""
+    return time.time_ns() // 1_000_000
+
+
+def to_datetime(at_ms: int) -> datetime:
+    """UTC milliseconds to the naive UTC datetime that MySQL's DATETIME(3) stores."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).replace(tzinfo=None)
+
+
+def to_ms(at: datetime) -> int:
+    """A naive UTC datetime from MySQL to milliseconds."""
+    return round(at.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def iso(at_ms: int) -> str:
+    """UTC milliseconds as ISO 8601 text: "2026-11-23T19:30:00.000Z"."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,117 @@
+-- The books, as they stand. sql/migrations/ get there, and a test holds the two equal.
+-- Works on MySQL 8.4 and MariaDB 10.11. Times are UTC; money is exact.
+
+CREATE TABLE events (
+    id               INT UNSIGNED   NOT NULL AUTO_INCREMENT,
+    slug             VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    name             VARCHAR(120)   NOT NULL,
+    currency         CHAR(3)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    state            VARCHAR(12)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- scheduled, open, paused, closed
+    notice           VARCHAR(280)   NULL,                                           -- the organiser's words while paused
+    accent           CHAR(7)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- #rrggbb
+    opens_at         DATETIME(3)    NOT NULL,
+    rate_per_minute  INT UNSIGNED   NOT NULL,
+    room             INT UNSIGNED   NOT NULL,                                       -- active passes at once
+    pass_ttl_seconds INT UNSIGNED   NOT NULL,
+    hold_ttl_seconds INT UNSIGNED   NOT NULL,
+    max_per_buyer    INT UNSIGNED   NOT NULL,
+    draw_secret      CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- published after the draw
+    created_at       DATETIME(3)    NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY events_slug (slug)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE skus (
+    id       INT UNSIGNED  NOT NULL AUTO_INCREMENT,
+    event_id INT UNSIGNED  NOT NULL,
+    name     VARCHAR(80)   NOT NULL,
+    price    DECIMAL(12,2) NOT NULL,
+    capacity INT           NOT NULL,
+    held     INT           NOT NULL DEFAULT 0,
+    sold     INT           NOT NULL DEFAULT 0,
+    PRIMARY KEY (id),
+    UNIQUE KEY skus_name (event_id, name),
+    CONSTRAINT skus_event FOREIGN KEY (event_id) REFERENCES events (id),
+    -- The last guard: whatever went wrong before, nobody is sold a ticket that does not exist.
+    CONSTRAINT skus_guard CHECK (held >= 0 AND sold >= 0 AND held + sold <= capacity)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE orders (
+    id              CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    event_id        INT UNSIGNED  NOT NULL,
+    buyer_id        CHAR(32)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    status          VARCHAR(20)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    version         INT UNSIGNED  NOT NULL,
+    total           DECIMAL(12,2) NOT NULL,
+    currency        CHAR(3)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    idempotency_key VARCHAR(255)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    request_hash    CHAR(64)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    placed_at       DATETIME(3)   NOT NULL,
+    expires_at      DATETIME(3)   NOT NULL,
+    updated_at      DATETIME(3)   NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
+    KEY orders_status (event_id, status),
+    CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE order_items (
+    order_id CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    sku_id   INT UNSIGNED  NOT NULL,
+    quantity INT           NOT NULL,
+    price    DECIMAL(12,2) NOT NULL, -- a snapshot: what the buyer was shown
+    PRIMARY KEY (order_id, sku_id),
+    CONSTRAINT order_items_order FOREIGN KEY (order_id) REFERENCES orders (id),
+    CONSTRAINT order_items_sku FOREIGN KEY (sku_id) REFERENCES skus (id),
+    CONSTRAINT order_items_quantity CHECK (quantity > 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- No foreign key on order_id: money for an order nobody knows is kept too.
+CREATE TABLE payments (
+    id             CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    order_id       CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    kind           VARCHAR(8)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- CHARGE, REFUND
+    parent_id      CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NULL,     -- of a refund: its charge
+    provider       VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    transaction_id VARCHAR(128)  CHARACTER SET ascii COLLATE ascii_bin NULL,
+    amount         DECIMAL(12,2) NOT NULL,
+    currency       CHAR(3)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    status         VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    created_at     DATETIME(3)   NOT NULL,
+    updated_at     DATETIME(3)   NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY payments_transaction (provider, transaction_id), -- counted once
+    KEY payments_order (order_id),
+    KEY payments_status (status)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Append-only: the application's database user may insert and read here, nothing else.
+CREATE TABLE inventory_audit (
+    id         BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    sku_id     INT UNSIGNED    NOT NULL,
+    change_qty INT             NOT NULL, -- change of what is available
+    reason     VARCHAR(20)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    ref_id     CHAR(36)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    created_at DATETIME(3)     NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY inventory_audit_once (ref_id, sku_id, reason),
+    KEY inventory_audit_sku (sku_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE admins (
+    name          VARCHAR(64)  NOT NULL,
+    password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    created_at    DATETIME(3)  NOT NULL,
+    PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- What people and the system did to a sale, for the organiser's feed.
+CREATE TABLE activity (
+    id       BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    event_id INT UNSIGNED    NOT NULL,
+    at       DATETIME(3)     NOT NULL,
+    text     VARCHAR(280)    NOT NULL,
+    PRIMARY KEY (id),
+    KEY activity_event (event_id, at),
+    CONSTRAINT activity_event_fk FOREIGN KEY (event_id) REFERENCES events (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
