@@ -65,7 +65,7 @@ def _run(console: Console, with_application: bool) -> None:
     folder = StackFolder(settings.stack_dir)
     with folder.locked():
         origins = find_origins(SERVERS, os.environ, console, install)
-        asyncio.run(Stack(folder, settings, console).run(origins, with_application))
+        asyncio.run(Stack(SERVERS, folder, settings, console).run(origins, with_application))
 
 
 if __name__ == "__main__":

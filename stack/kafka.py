@@ -37,6 +37,9 @@ controller.quorum.bootstrap.servers={host}:{controller_port}
 log.dirs={data}
 # The application makes its topics itself, with the partitions it wants.
 auto.create.topics.enable=false
+# A killed broker is let in again once the controller gave up on the old one (by default 9 s).
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # One broker: no copies to wait for, and no waiting for more group members.
 group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
@@ -54,7 +57,7 @@ class Kafka:
 
     name = "kafka"
     url_variable = "KAFKA_BOOTSTRAP_SERVERS"
-    refusals = (KafkaError, OSError)
+    refusals: tuple[type[Exception], ...] = (KafkaError, OSError)
 
     def missing_packages(self) -> list[str]:
         """See Server."""

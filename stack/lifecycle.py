@@ -3,19 +3,18 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stack.application import Application, application_environment
 from stack.console import Console
 from stack.folder import StackFolder
-from stack.servers import STOP_ORDER, describe_servers, server_environment, show, start_servers
+from stack.servers import describe_servers, server_environment, show, start_servers
 from stack.settings import Settings
-from stack.sources import Origin
+from stack.sources import Origin, Server
 from stack.supervisor import Supervisor
 
-STOP_LAST = ("sandbox", *STOP_ORDER)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_SIGNAL_SECONDS = 1.0
 
@@ -23,7 +22,10 @@ SAME_SIGNAL_SECONDS = 1.0
 class Stack:
     """The servers, and the application if asked for, kept running until a signal comes."""
 
-    def __init__(self, folder: StackFolder, settings: Settings, console: Console) -> None:
+    def __init__(
+        self, servers: Sequence[Server], folder: StackFolder, settings: Settings, console: Console
+    ) -> None:
+        self._servers = servers
         self._folder = folder
         self._settings = settings
         self._console = console
@@ -51,19 +53,19 @@ class Stack:
                 await asyncio.gather(starting, stopping, return_exceptions=True)
                 self._run = {}
                 with self._console.step("stopping"):
-                    await supervisor.stop(STOP_LAST)
+                    await supervisor.stop(("sandbox", *(server.name for server in reversed(self._servers))))
                 self._folder.remove_run()
 
     async def _start(self, origins: Mapping[str, Origin], with_application: bool) -> None:
         folder, console = self._folder, self._console
-        servers = server_environment(folder, origins)
-        environment = application_environment(folder, self._settings, servers)
+        urls = server_environment(self._servers, folder, origins)
+        environment = application_environment(folder, self._settings, urls)
         application = Application(self._supervisor, folder, self._settings, environment, console)
         if with_application:
             application.check_ports()
-        lines = await describe_servers(origins, environment)
+        lines = await describe_servers(self._servers, origins, environment)
         show(console, lines)
-        await start_servers(self._supervisor, folder, origins, environment, console)
+        await start_servers(self._servers, self._supervisor, folder, origins, environment, console)
         run: dict[str, Any] = {}
         if with_application:
             await application.prepare()

@@ -38,16 +38,22 @@ innodb-flush-log-at-trx-commit=1
 performance-schema=OFF
 {flavour}
 """
-FLAVOUR = {True: "innodb-log-file-size=128M", False: "mysqlx=OFF\ninnodb-redo-log-capacity=268435456"}
+FLAVOUR = {
+    True: "innodb-log-file-size=128M",
+    False: "mysqlx=OFF\nloose-mysql-native-password=ON\ninnodb-redo-log-capacity=268435456",
+}
+
+# MySQL's own default needs TLS or another library in the client.
+IDENTIFIED = {True: "IDENTIFIED BY", False: "IDENTIFIED WITH mysql_native_password BY"}
 
 # Run at every start, so each statement must bear being repeated. The owner makes the tables and says what
 # the application's user may do with them; databases named ticketcraze_... are for tests.
 SETUP = r"""
 CREATE DATABASE IF NOT EXISTS ticketcraze CHARACTER SET utf8mb4;
-CREATE USER IF NOT EXISTS 'owner'@'%' IDENTIFIED BY '{owner_password}';
-ALTER USER 'owner'@'%' IDENTIFIED BY '{owner_password}';
-CREATE USER IF NOT EXISTS 'app'@'%' IDENTIFIED BY '{app_password}';
-ALTER USER 'app'@'%' IDENTIFIED BY '{app_password}';
+CREATE USER IF NOT EXISTS 'owner'@'%' {identified} '{owner_password}';
+ALTER USER 'owner'@'%' {identified} '{owner_password}';
+CREATE USER IF NOT EXISTS 'app'@'%' {identified} '{app_password}';
+ALTER USER 'app'@'%' {identified} '{app_password}';
 GRANT ALL PRIVILEGES ON `ticketcraze`.* TO 'owner'@'%' WITH GRANT OPTION;
 GRANT ALL PRIVILEGES ON `ticketcraze\_%`.* TO 'owner'@'%' WITH GRANT OPTION;
 """
@@ -58,7 +64,7 @@ class MariaDB:
 
     name = "mysql"
     url_variable = "DATABASE_URL"
-    refusals = (asyncmy.errors.Error, OSError)
+    refusals: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
 
     def missing_packages(self) -> list[str]:
         """See Server."""
@@ -95,6 +101,7 @@ class MariaDB:
         write_private(
             setup,
             SETUP.format(
+                identified=IDENTIFIED[is_mariadb],
                 owner_password=folder.secret("OWNER_DATABASE_PASSWORD"),
                 app_password=folder.secret("APP_DATABASE_PASSWORD"),
             ),
@@ -115,7 +122,7 @@ class MariaDB:
         if not initialised.exists():
             shutil.rmtree(data, ignore_errors=True)  # the rest of an interrupted first start
             data.mkdir()
-            await run_once(Program("mysql", _initialise(binary, is_mariadb, configuration)), log, 120)
+            await run_once(Program("mysql", _initialise(binary, is_mariadb, data)), log, 120)
             initialised.touch()
         return Program(self.name, (binary, f"--defaults-file={configuration}"), stop_limit_seconds=30)
 
@@ -143,17 +150,12 @@ class MariaDB:
         return f"{url.hostname}:{url.port or 3306}"
 
 
-def _initialise(binary: str, is_mariadb: bool, configuration: Path) -> tuple[str, ...]:
+def _initialise(binary: str, is_mariadb: bool, data: Path) -> tuple[str, ...]:
+    options = ("--no-defaults", f"--datadir={data}", *(("--user=root",) if os.geteuid() == 0 else ()))
     if not is_mariadb:
-        # The setup file needs the users' tables that this step makes.
-        return (binary, f"--defaults-file={configuration}", "--initialize-insecure", "--init-file=")
-    return (
-        find_binary("mariadb-install-db") or "mariadb-install-db",
-        f"--defaults-file={configuration}",
-        "--skip-test-db",
-        "--auth-root-authentication-method=socket",
-        *(("--user=root",) if os.geteuid() == 0 else ()),
-    )
+        return (binary, *options, "--initialize-insecure")
+    script = find_binary("mariadb-install-db") or "mariadb-install-db"
+    return (script, *options, "--skip-test-db", "--auth-root-authentication-method=socket")
 
 
 def _binary() -> str:

@@ -34,7 +34,7 @@ class Redis:
 
     name = "redis"
     url_variable = "REDIS_URL"
-    refusals = (redis.RedisError, OSError)
+    refusals: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
     def missing_packages(self) -> list[str]:
         """See Server."""

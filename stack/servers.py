@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stack.console import Console, Tick
@@ -15,8 +15,7 @@ from stack.redis_server import Redis
 from stack.sources import Origin, Server
 from stack.supervisor import Child, Supervisor
 
-SERVERS: tuple[Server, ...] = (Redis(), MariaDB(), Kafka())
-STOP_ORDER = ("kafka", "mysql", "redis")
+SERVERS: tuple[Server, ...] = (Redis(), MariaDB(), Kafka())  # stopped in the opposite order
 
 ANSWER_LIMIT_SECONDS = 60
 GIVEN_URL_LIMIT_SECONDS = 10
@@ -32,15 +31,17 @@ class ServerLine:
     address: str
 
 
-def server_environment(folder: StackFolder, origins: Mapping[str, Origin]) -> dict[str, str]:
+def server_environment(
+    servers: Sequence[Server], folder: StackFolder, origins: Mapping[str, Origin]
+) -> dict[str, str]:
     """The URLs of all servers, from the outside or of this folder, and the database owner's."""
     result: dict[str, str] = {}
-    for server in SERVERS:
+    for server in servers:
         if origins[server.name] is Origin.ENVIRONMENT:
             result[server.url_variable] = os.environ[server.url_variable]
         else:
             result |= server.environment(folder)
-    if origins["mysql"] is Origin.ENVIRONMENT:
+    if origins.get("mysql") is Origin.ENVIRONMENT:
         result["OWNER_DATABASE_URL"] = os.environ.get("OWNER_DATABASE_URL") or result["DATABASE_URL"]
     return result
 
@@ -48,7 +49,7 @@ def server_environment(folder: StackFolder, origins: Mapping[str, Origin]) -> di
 async def describe_servers(origins: Mapping[str, Origin], environment: Mapping[str, str]) -> dict[str, ServerLine]:
     """A line for each server; those given by URL are asked, so they must answer already."""
     lines = {}
-    for server in SERVERS:
+    for server in servers:
         origin = origins[server.name]
         if origin is Origin.ENVIRONMENT:
             version = await wait_for_answer(server, environment, GIVEN_URL_LIMIT_SECONDS)
@@ -67,6 +68,7 @@ def show(console: Console, lines: Mapping[str, ServerLine]) -> None:
 
 
 async def start_servers(
+    servers: Sequence[Server],
     supervisor: Supervisor,
     folder: StackFolder,
     origins: Mapping[str, Origin],
@@ -74,7 +76,7 @@ async def start_servers(
     console: Console,
 ) -> None:
     """Start all local servers side by side and return when each answers; raises StackError."""
-    local = [server for server in SERVERS if origins[server.name] is not Origin.ENVIRONMENT]
+    local = [server for server in servers if origins[server.name] is not Origin.ENVIRONMENT]
     if not local:
         return
 
@@ -100,7 +102,7 @@ async def wait_for_answer(
         tick()
         try:
             return await asyncio.wait_for(server.ask_version(environment), limit_seconds)
-        except (*server.refusals, TimeoutError) as error:
+        except server.refusals as error:
             problem = error
         if child and child.deaths >= DEATHS_BEFORE_GIVING_UP:
             raise StackError(f"{server.name} keeps dying; the end of {child.log.path}:\n{child.log.tail()}")

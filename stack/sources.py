@@ -23,7 +23,7 @@ class Server(Protocol):
 
     name: str
     url_variable: str
-    refusals: tuple[type[Exception], ...]  # what ask_version raises while the server does not answer
+    refusals: tuple[type[Exception], ...]  # what ask_version raises without an answer; OSError among them
 
     def missing_packages(self) -> list[str]:
         """Debian packages to install before this server can be started here."""

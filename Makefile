@@ -1,0 +1,40 @@
+# Each target needs only a Debian machine with Python 3.11 or newer; it fetches the rest itself.
+#   make run        settings: PORT=8000 CROWD=300 OPENS_IN=60 STACK_DIR=.stack
+#   make bench      NAME=endtoend, or another name of bench/
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run servers test bench clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^#  \( make .*\)/ \1/p' $(MAKEFILE_LIST)
+
+run: $(READY) ## the servers, the whole application and a demo sale, until Ctrl-C
+	@exec $(VENV)/bin/python -m stack run
+
+servers: $(READY) ## only Redis, MySQL and Kafka, until Ctrl-C
+	@exec $(VENV)/bin/python -m stack servers
+
+test: $(READY) ## format, lint, types and tests, against real servers
+	$(VENV)/bin/python -m stack install --browser
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest
+
+bench: $(READY) ## measure, against real servers
+	$(VENV)/bin/python -m bench $(NAME)
+
+clean: ## remove the virtual environment, the local data and all caches
+	@if [ -e .stack/lock ] && ! flock -n .stack/lock true; then \
+		echo "A stack is running on .stack (process $$(cat .stack/lock)); stop it first."; exit 1; fi
+	rm -rf $(VENV) .stack build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -m stack.venv $@
