@@ -22,6 +22,7 @@ REDIS_CONNECTIONS = 32
 REDIS_SECONDS = 2.0
 KAFKA_SECONDS = 5.0
 PARTITIONS = 16
+LEDGER_GROUP = "ledger"
 
 
 @asynccontextmanager
@@ -166,12 +167,20 @@ def dlq_topic(settings: Settings) -> str:
 
 
 async def create_topics(settings: Settings) -> None:
-    """Creates the topics that are missing."""
+    """Creates the topics that are missing, with up to three replicas. Raises KafkaUnavailable."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await admin.start()
     try:
-        for name, partitions in ((settings.orders_topic, PARTITIONS), (dlq_topic(settings), 1)):
-            with suppress(TopicAlreadyExistsError):
-                await admin.create_topics([NewTopic(name, partitions, -1)])
+        await admin.start()
+        replicas = min(3, len((await admin.describe_cluster())["brokers"]))
+        topics = [
+            NewTopic(settings.orders_topic, PARTITIONS, replicas),
+            NewTopic(dlq_topic(settings), 1, replicas),
+        ]
+        answer = (await admin.create_topics(topics)).to_object()
+    except KafkaError as error:
+        raise KafkaUnavailable(str(error)) from error
     finally:
         await admin.close()
+    for topic in answer["topic_errors"]:
+        if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
+            raise KafkaUnavailable(f"topic {topic['topic']}: {topic['error_message']}")

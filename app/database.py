@@ -96,7 +96,7 @@ class Database:
             # A statement that MySQL answered with an error leaves the connection sound; anything else may not.
             if not isinstance(error, MySQLError) or isinstance(error, OperationalError):
                 raw.close()
-            if is_away(error):
+            if is_transient(error):
                 raise DatabaseUnavailable(str(error) or "no answer in time") from error
             raise
         finally:
@@ -130,8 +130,12 @@ class Database:
             return await connection.execute(statement, args)
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether an error says that MySQL cannot be reached, rather than that a statement is wrong."""
+# Not what the statement says but how MySQL is: gone, too many connections, a deadlock, a lock held too long.
+_TRANSIENT = (0, 1040, 1053, 1205, 1213, 1927, 2003, 2006, 2013, 2014, 2055)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again later may help: MySQL is away or busy, rather than the statement wrong."""
     if isinstance(error, OperationalError):
-        return not error.args or error.args[0] in (0, 1040, 1045, 1053, 1927, 2003, 2006, 2013, 2014, 2055)
+        return not error.args or error.args[0] in _TRANSIENT
     return isinstance(error, OSError | TimeoutError)

@@ -46,6 +46,7 @@ class Payment(msgspec.Struct, frozen=True):
     provider: str
     amount_minor: int
     currency: str
+    created_at_ms: int
     transaction_id: str | None = None
     parent_id: str | None = None
 
@@ -129,7 +130,15 @@ def _hold_lapsed(order: Order, fact: HoldLapsed, _: bool) -> Order:
 def _payment_started(order: Order, fact: PaymentStarted, _: bool) -> Order:
     if order.status == UNKNOWN or any(p.id == fact.payment_id for p in order.payments):
         return order
-    attempt = Payment(fact.payment_id, "CHARGE", "PENDING", fact.provider, fact.amount_minor, fact.currency)
+    attempt = Payment(
+        id=fact.payment_id,
+        kind="CHARGE",
+        status="PENDING",
+        provider=fact.provider,
+        amount_minor=fact.amount_minor,
+        currency=fact.currency,
+        created_at_ms=fact.occurred_at_ms,
+    )
     return replace(order, payments=(*order.payments, attempt))
 
 
@@ -144,12 +153,12 @@ def _payment_succeeded(order: Order, fact: PaymentSucceeded, reclaimed: bool) ->
     if order.status in (UNKNOWN, "REVIEW"):
         return order  # kept for somebody to look at
     if order.status not in ("PENDING", "EXPIRED", "CANCELED"):
-        return _with_refund(order, charge)  # paid twice
+        return _with_refund(order, charge, fact.occurred_at_ms)  # paid twice
     if not _is_exact(order, fact):
         return replace(order, status="REVIEW")
     if order.status == "PENDING" or reclaimed:
         return replace(order, status="CONFIRMED")
-    return _with_refund(order, charge)  # too late, the tickets are gone
+    return _with_refund(order, charge, fact.occurred_at_ms)  # too late, the tickets are gone
 
 
 def _refund_requested(order: Order, fact: RefundRequested, _: bool) -> Order:
@@ -161,7 +170,7 @@ def _refund_requested(order: Order, fact: RefundRequested, _: bool) -> Order:
     )
     if not 0 < fact.amount_minor <= charge.amount_minor - going_back:
         return order
-    return _with_refund(order, charge, fact.fact_id, fact.amount_minor)
+    return _with_refund(order, charge, fact.occurred_at_ms, fact.fact_id, fact.amount_minor)
 
 
 def _refund_succeeded(order: Order, fact: RefundSucceeded, _: bool) -> Order:
@@ -182,15 +191,15 @@ def _refund_failed(order: Order, fact: RefundFailed, _: bool) -> Order:
     return _with_payment(order, fact.refund_id, "REFUND_PENDING", status="REFUND_FAILED")
 
 
-def reject(order: Order) -> Order:
+def reject(order: Order, at_ms: int) -> Order:
     """The order after the last guard said no: `order` is as it would have been, and may not be.
 
-    Whatever was paid for it goes back.
+    Whatever was paid for it goes back. `at_ms` is when.
     """
     rejected = replace(order, status="REJECTED")
     for charge in order.payments:
         if charge.status == "COMPLETED" and not any(p.parent_id == charge.id for p in order.payments):
-            rejected = _with_refund(rejected, charge)
+            rejected = _with_refund(rejected, charge, at_ms)
     return rejected
 
 
@@ -224,12 +233,13 @@ def _with_charge(order: Order, fact: PaymentSucceeded) -> tuple[Order, Payment]:
         provider=fact.provider,
         amount_minor=fact.amount_minor,
         currency=fact.currency,
+        created_at_ms=fact.occurred_at_ms,
         transaction_id=fact.transaction_id,
     )
     return replace(order, payments=(*order.payments, charge)), charge
 
 
-def _with_refund(order: Order, charge: Payment, refund_id: str = "", amount_minor: int = 0) -> Order:
+def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "", amount_minor: int = 0) -> Order:
     """The order with a refund to be carried out: of the whole charge, unless an amount is given."""
     refund = Payment(
         id=refund_id or derived_id("refund", charge.id),
@@ -238,6 +248,7 @@ def _with_refund(order: Order, charge: Payment, refund_id: str = "", amount_mino
         provider=charge.provider,
         amount_minor=amount_minor or charge.amount_minor,
         currency=charge.currency,
+        created_at_ms=at_ms,
         parent_id=charge.id,
     )
     return replace(order, payments=(*order.payments, refund))

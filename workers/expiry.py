@@ -1,0 +1,59 @@
+"""Finds holds whose end has passed and says so on Kafka; the ledger decides what becomes of the order."""
+
+import logging
+import time
+
+from redis.asyncio import Redis
+
+from app.clients import Facts, open_facts, open_redis
+from app.facts import HoldLapsed
+from app.ids import new_id
+from app.keys import EVENTS
+from app.processes import reporting
+from app.reservations import due_holds
+from app.settings import Settings
+from app.units import now_ms
+from workers.runner import Stop, every, run
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+MOST_AT_ONCE = 500
+SAY_AGAIN_SECONDS = 10.0  # the ledger has not acted on it: it may have missed it, or be behind
+
+
+async def work(settings: Settings, stop: Stop) -> None:
+    """Expiry, until asked to stop."""
+    async with open_redis(settings) as redis, open_facts(settings) as facts, reporting(redis, "expiry"):
+        expiry = Expiry(redis, facts)
+        await every(TICK_SECONDS, expiry.tick, stop)
+
+
+class Expiry:
+    """Says of each due hold that it lapsed, and again if nothing comes of it."""
+
+    def __init__(self, redis: Redis, facts: Facts) -> None:
+        self._redis = redis
+        self._facts = facts
+        self._said: dict[str, float] = {}  # order id -> when, for holds that are still there
+
+    async def tick(self) -> None:
+        """One look at the holds of every event."""
+        now = time.monotonic()
+        due: dict[str, int] = {}
+        for event_id in await self._redis.smembers(EVENTS):
+            due |= dict(await due_holds(self._redis, int(event_id), MOST_AT_ONCE))
+        self._said = {order_id: at for order_id, at in self._said.items() if order_id in due}
+        lapsed = [
+            HoldLapsed(fact_id=new_id(), order_id=order_id, occurred_at_ms=now_ms(), expires_at_ms=expires_at_ms)
+            for order_id, expires_at_ms in due.items()
+            if now - self._said.get(order_id, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS
+        ]
+        if lapsed:
+            await self._facts.send(*lapsed)
+            self._said |= dict.fromkeys((fact.order_id for fact in lapsed), now)
+            log.info("%d holds lapsed", len(lapsed))
+
+
+if __name__ == "__main__":
+    run(work)

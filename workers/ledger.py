@@ -1,0 +1,155 @@
+"""Reads facts from Kafka and has the ledger write them, a batch at a time.
+
+Offsets are committed only after MySQL has the facts and Redis follows. While Redis is away the ledger goes on
+writing and leaves the offsets where they are; while MySQL is away it goes back and reads the batch again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from redis.exceptions import RedisError
+
+from app.clients import (
+    LEDGER_GROUP,
+    Facts,
+    KafkaUnavailable,
+    dlq_topic,
+    open_consumer,
+    open_database,
+    open_facts,
+    open_redis,
+)
+from app.database import DatabaseUnavailable
+from app.facts import Fact, UndecodableFact, decode, encode
+from app.ledger import Ledger
+from app.processes import reporting
+from app.settings import Settings
+from workers.runner import Stop, every, run
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+WATCH_SECONDS = 10
+MOST_UNCOMMITTED = 200_000  # facts written while Redis is away, before the ledger waits for it
+
+Offsets = dict[TopicPartition, int]
+
+
+class Stalled(Exception):
+    """Kafka has facts, and the consumer does not get them: the process starts again."""
+
+
+async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None] = lambda step: None) -> None:
+    """The ledger, until asked to stop. `checkpoint` is called with each step that a crash could interrupt."""
+    async with (
+        open_redis(settings) as redis,
+        open_database(settings) as database,
+        open_facts(settings) as facts,
+        open_consumer(settings, LEDGER_GROUP) as consumer,
+        reporting(redis, "ledger", database),
+    ):
+        ledger = Ledger(database, redis, checkpoint)
+        bookkeeper = Bookkeeper(consumer, ledger, facts, dlq_topic(settings), checkpoint)
+        await every(0, bookkeeper.batch, stop)
+
+
+class Bookkeeper:
+    """Takes batches from Kafka, and keeps the offsets true."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        ledger: Ledger,
+        facts: Facts,
+        dlq: str,
+        checkpoint: Callable[[str], None],
+    ) -> None:
+        self._consumer = consumer
+        self._ledger = ledger
+        self._facts = facts
+        self._dlq = dlq
+        self._checkpoint = checkpoint
+        self._written: Offsets = {}  # the next offset of each partition with facts written and not committed
+        self._uncommitted = 0
+        self._watched_at = time.monotonic()
+        self._watched: Offsets = {}
+
+    async def batch(self) -> None:
+        """One batch. Raises DatabaseUnavailable, RedisError or KafkaUnavailable after going back to its start."""
+        batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
+        if batches:
+            try:
+                await self._write([record for records in batches.values() for record in records])
+            except (DatabaseUnavailable, RedisError, KafkaUnavailable):
+                self._go_back({partition: records[0].offset for partition, records in batches.items()})
+                raise
+            for partition, records in batches.items():
+                self._written[partition] = records[-1].offset + 1
+                self._uncommitted += len(records)
+        if self._written:
+            await self._settle_and_commit()
+        await self._watch()
+
+    async def _write(self, records: list[ConsumerRecord]) -> None:
+        facts: list[Fact] = []
+        for record in records:
+            try:
+                facts.append(decode(record.value))
+            except UndecodableFact as error:
+                await self._to_dlq(record.key or b"", record.value, str(error))
+        for fact, reason in await self._ledger.write(facts):
+            await self._to_dlq(fact.order_id.encode(), encode(fact), reason)
+
+    async def _to_dlq(self, key: bytes, value: bytes, reason: str) -> None:
+        log.error("to the dlq: %s: %s", key, reason)
+        await self._facts.send_records(
+            [(key.decode(errors="replace"), value)], self._dlq, [("reason", reason[:1_000].encode())]
+        )
+
+    async def _settle_and_commit(self) -> None:
+        try:
+            await self._ledger.settle()
+        except RedisError as error:
+            log.warning("redis is away, %d facts are not settled: %s", self._uncommitted, error)
+            if self._uncommitted > MOST_UNCOMMITTED:
+                raise
+            return
+        self._checkpoint("before offset commit")
+        try:
+            await self._consumer.commit(self._written)
+        except (KafkaError, IllegalStateError) as error:
+            # Normal while partitions move to another ledger: whoever has them reads the facts again.
+            log.warning("offsets not committed: %s", error)
+        self._written = {}
+        self._uncommitted = 0
+
+    def _go_back(self, offsets: Offsets) -> None:
+        for partition, offset in offsets.items():
+            try:
+                self._consumer.seek(partition, offset)
+            except IllegalStateError:
+                log.info("%s went to another ledger", partition)
+
+    async def _watch(self) -> None:
+        """A consumer can stop getting facts after a broker's restart and say nothing. Raises Stalled."""
+        if time.monotonic() - self._watched_at < WATCH_SECONDS:
+            return
+        self._watched_at = time.monotonic()
+        partitions = self._consumer.assignment()
+        try:
+            ends: Offsets = await self._consumer.end_offsets(partitions)
+            positions: Offsets = {p: await self._consumer.position(p) for p in partitions}
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("kafka is away: %s", error)
+            return
+        stuck = [p for p, at in positions.items() if at < ends[p] and self._watched.get(p) == at]
+        self._watched = positions
+        if stuck:
+            raise Stalled(str(stuck))
+
+
+if __name__ == "__main__":
+    run(work)

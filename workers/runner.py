@@ -1,0 +1,83 @@
+"""What every worker has in common: settings, logging, an orderly stop, a report, and trying again."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+
+from app.clients import KafkaUnavailable
+from app.database import DatabaseUnavailable
+from app.settings import BadSetting, Settings
+from app.waiting_room import NotReady
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_SECONDS = 5.0
+
+# A server is away or not ready: the work is tried again. Anything else is a bug and ends the process.
+AWAY = (RedisError, DatabaseUnavailable, KafkaUnavailable, NotReady)
+
+
+class Stop:
+    """Asked to stop? Workers look between two steps."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Asks the worker to end after what it is doing."""
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        """Whether the worker should end."""
+        return self._asked.is_set()
+
+    async def within(self, seconds: float) -> bool:
+        """Waits; returns True at once when the worker should end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        return self.asked
+
+
+async def every(seconds: float, step: Callable[[], Awaitable[bool | None]], stop: Stop) -> None:
+    """Runs `step` again and again: at once when it returns True (there is more), else after `seconds`.
+
+    While a server is away it pauses, longer each time, and goes on when the server is back.
+    """
+    pause_seconds = 0.1
+    while not stop.asked:
+        try:
+            more = await step()
+            pause_seconds = 0.1
+        except AWAY as error:
+            log.warning("%s: %s; trying again in %.1f s", type(error).__name__, error, pause_seconds)
+            await stop.within(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+            continue
+        if not more:
+            await stop.within(seconds)
+
+
+def run(work: Callable[[Settings, Stop], Awaitable[None]]) -> None:
+    """Runs a worker until SIGTERM or Ctrl-C; exit code 2 for a bad setting."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    try:
+        settings = Settings.from_environment()
+    except BadSetting as error:
+        log.error("%s", error)
+        sys.exit(2)
+    asyncio.run(_until_stopped(work, settings))
+
+
+async def _until_stopped(work: Callable[[Settings, Stop], Awaitable[None]], settings: Settings) -> None:
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.ask)
+    await work(settings, stop)
