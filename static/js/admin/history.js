@@ -1,0 +1,42 @@
+// The last ten minutes as this page saw them: samples, flows and projections. Pure but for keep/recall.
+
+const WINDOW_MS = 600_000;
+const STAGES = ["lobby", "waiting", "admitted", "holding", "paid", "refunded"];
+
+export function sampleOf(snapshot) {
+  return {
+    at: Date.parse(snapshot.server_now),
+    ...Object.fromEntries(STAGES.map((stage) => [stage, snapshot.funnel[stage]])),
+    sold: Object.fromEntries(snapshot.skus.map((sku) => [sku.id, sku.sold])),
+  };
+}
+
+export function add(history, sample) {
+  const last = history.at(-1);
+  if (last && sample.at <= last.at) return history;
+  return [...history, sample].filter(({ at }) => at > sample.at - WINDOW_MS);
+}
+
+const before = (history, ms) => history.find(({ at }) => at >= history.at(-1).at - ms) ?? history[0];
+
+// Change of a stage per minute, or null while too little was seen.
+export function flowPerMinute(history, stage) {
+  if (history.length < 2) return null;
+  const from = before(history, 60_000), to = history.at(-1);
+  const ms = to.at - from.at;
+  return ms < 5_000 ? null : Math.round(((to[stage] - from[stage]) * 60_000) / ms);
+}
+
+// When a sku sells out if it goes on as in the last two minutes, in ms since 1970, or null.
+export function soldOutAt(history, sku) {
+  if (history.length < 2) return null;
+  const from = before(history, 120_000), to = history.at(-1);
+  const gone = (to.sold[sku.id] ?? 0) - (from.sold[sku.id] ?? 0);
+  const ms = to.at - from.at;
+  const remaining = sku.capacity - sku.sold;
+  return gone <= 0 || ms < 5_000 || remaining <= 0 ? null : to.at + (remaining / gone) * ms;
+}
+
+export const keep = (key, history) => sessionStorage.setItem(key, JSON.stringify(history));
+export const recall = (key) => JSON.parse(sessionStorage.getItem(key) ?? "[]");
+export { STAGES, WINDOW_MS };

@@ -1,0 +1,87 @@
+// Being called: sound and vibration, only for those who asked, and words for screen readers when they matter.
+
+import { $$, say } from "./page.js";
+import { count } from "./money.js";
+
+const KEY = "tc:sound";
+let audio = null;
+
+function tone(at, hertz) {
+  const oscillator = audio.createOscillator();
+  const gain = audio.createGain();
+  oscillator.frequency.value = hertz;
+  gain.gain.setValueAtTime(0, at);
+  gain.gain.linearRampToValueAtTime(0.25, at + 0.02);
+  gain.gain.exponentialRampToValueAtTime(0.001, at + 0.7);
+  oscillator.connect(gain).connect(audio.destination);
+  oscillator.start(at);
+  oscillator.stop(at + 0.75);
+}
+
+function play(...hertz) {
+  if (!audio) return;
+  audio.resume();
+  hertz.forEach((h, i) => tone(audio.currentTime + i * 0.18, h));
+}
+
+export function setUpSound() {
+  const switches = $$("[data-sound]");
+  const show = (on) => switches.forEach((button) => button.setAttribute("aria-pressed", on));
+  const wanted = () => sessionStorage.getItem(KEY) === "1";
+  // Browsers allow sound only after a touch, so a kept wish wakes up with the first one.
+  addEventListener("pointerdown", () => { if (wanted()) audio ??= new AudioContext(); }, { once: true });
+  for (const button of switches) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const on = !wanted();
+      sessionStorage.setItem(KEY, on ? "1" : "0");
+      show(on);
+      if (on) {
+        audio ??= new AudioContext();
+        play(660);
+      }
+    });
+  }
+  show(wanted());
+}
+
+function call() {
+  if (sessionStorage.getItem(KEY) !== "1") return;
+  play(523, 659, 784);
+  navigator.vibrate?.([200, 100, 200, 100, 400]);
+}
+
+const SPOKEN = {
+  waiting: "You are in the queue.",
+  admitted: "It is your turn. Choose your tickets.",
+  held: "Your tickets are held. Pay before the time ends.",
+  paying: "Waiting for your bank.",
+  confirmed: "It’s yours. Your ticket is on the page.",
+  lapsed: "Your time ended. Nothing was charged.",
+  sold_out: "Sold out.",
+  paused: "The sale is paused. Your place is kept.",
+  closed: "The sale has ended.",
+};
+const MILESTONES = [1000, 500, 250, 100, 50, 20, 10, 5, 3, 1, 0];
+
+let before = null;
+
+// Speaks when the view changes, a milestone of the place is passed, or a time limit is near.
+export function announce({ view, ending, slots }, place) {
+  const ahead = view === "waiting" ? (place?.position ?? null) : null;
+  const now = { view, ahead, pass: ending.pass, hold: ending.hold };
+  const was = before;
+  before = now;
+  if (!was) return;
+  if (was.view !== view) {
+    say(`${SPOKEN[view] ?? ""} ${ahead === null ? "" : `${count(ahead)} ahead of you.`}`.trim());
+    if (view === "admitted") call();
+  } else if (view === "admitted" && now.pass && !was.pass) {
+    say("Less than a minute left to reserve.");
+  } else if ((view === "held" || view === "paying") && now.hold && !was.hold) {
+    say("Less than a minute left to pay.");
+  } else if (ahead !== null && was.ahead !== null) {
+    const passed = MILESTONES.find((m) => was.ahead > m && ahead <= m);
+    if (passed !== undefined) say(ahead === 0 ? "You are next." : `${count(ahead)} ${slots.ahead_words}.`);
+  }
+}

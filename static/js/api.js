@@ -1,0 +1,40 @@
+// Calls to the server. A refusal or a lost answer is thrown as a Problem with a stable code.
+
+import { learnServerTime } from "./time.js";
+
+const ANSWER_WITHIN_MS = 12_000;
+
+export class Problem extends Error {
+  constructor(status, { code, title, detail } = {}) {
+    super(title ?? code);
+    Object.assign(this, { status, code: code ?? "unreachable", detail });
+  }
+  // Without a clear answer the call may have worked: the same call must be repeated, not a new one made.
+  get answered() {
+    return this.status > 0 && (this.status < 500 || this.code !== "unreachable");
+  }
+}
+
+export async function call(method, path, { body, headers = {} } = {}) {
+  let answer, text;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: body ? { "Content-Type": "application/json", ...headers } : headers,
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    text = await answer.text();
+  } catch {
+    throw new Problem(0);
+  }
+  let json = null;
+  try {
+    json = text ? JSON.parse(text) : null;
+  } catch {
+    throw new Problem(answer.status);
+  }
+  if (!answer.ok) throw new Problem(answer.status, json ?? {});
+  if (json?.server_now) learnServerTime(json.server_now);
+  return json;
+}

@@ -1,0 +1,220 @@
+// The buyer's page, event or order: takes over from the first paint and keeps it true.
+
+import { announce, setUpSound } from "./alerts.js";
+import { call, Problem } from "./api.js";
+import { keepLive } from "./live.js";
+import { count, left, money } from "./money.js";
+import { reserve, unanswered } from "./ordering.js";
+import { $, $$, confirmed, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "./page.js";
+import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
+import { currentOrder, isFinal, isQueued, reduce, viewOf } from "./state.js";
+import { learnServerTime, serverNowMs, spanWords } from "./time.js";
+import { helpFor, PAYMENT_WORDS, words } from "./words.js";
+
+const first = JSON.parse($("#state").textContent);
+learnServerTime(first.server_now);
+const slug = first.event.slug;
+const stayKey = `tc:stay:${slug}`;
+let state = {
+  ...first,
+  orders: first.orders ?? [],
+  staying: sessionStorage.getItem(stayKey) === "1",
+  returned: new URLSearchParams(location.search).has("paid"),
+};
+let unansweredItems = unanswered(slug)?.items ?? null;
+let link = "connecting";
+let live = null;
+let busy = false;
+
+function change(frame) {
+  state = reduce(state, frame);
+  show();
+}
+
+function show() {
+  const now = words(state, serverNowMs());
+  const { view } = now;
+  const shown = $("main").dataset.state;
+  if (shown !== "confirmed" && view === "confirmed" && state.page === "order") {
+    location.replace(location.pathname); // the server draws the ticket's code
+    return;
+  }
+  if (showView(view)) showProblem("");
+  if (state.event.skus && view === "admitted") {
+    now.slots.reserve_words = showShop(state, { locked: busy, open: now.slots.pass_clock !== "0:00" });
+  }
+  setSlots({ ...now.slots, link: linkWords() });
+  setFlags(now.flags);
+  for (const element of $$("[data-link]")) element.dataset.link = link;
+  for (const element of $$("[data-ending]")) element.classList.toggle("ending", now.ending[element.dataset.ending]);
+  for (const sku of state.event.skus ?? []) {
+    for (const element of $$(`[data-left="${CSS.escape(sku.id)}"]`)) setText(element, left(sku.available));
+  }
+  showOrder(now);
+  showWay();
+  if (document.title !== now.title) document.title = now.title;
+  announce(now, state.place);
+}
+
+function showOrder({ mine, view }) {
+  const order = currentOrder(state);
+  const pay = $("[data-action=pay]");
+  if (pay) pay.disabled = busy || order?.status !== "PENDING";
+  const strip = $("[data-mine]");
+  if (strip) {
+    strip.hidden = view === "confirmed" || !mine.length;
+    if (mine.length) strip.href = `/orders/${mine[0].order_id}`;
+  }
+  if (!order) return;
+  const rows = order.items.map((item) => [`${item.quantity} × ${item.name}`, "", money(item.price * item.quantity, order.currency)]);
+  for (const list of $$("[data-items]")) setRows(list, "item-row", rows);
+  for (const list of $$("[data-payments]")) setRows(list, "payment-row", order.payments.map((p) => [PAYMENT_WORDS[p.status], money(p.amount, p.currency)]));
+  for (const list of $$("[data-admit]")) setRows(list, "admit-row", order.items.map((item) => [item.name, `× ${item.quantity}`]));
+  for (const anchor of $$("[data-order-link]")) anchor.href = `/orders/${order.order_id}`;
+}
+
+// The line from where this browser first saw the place to the front.
+function showWay() {
+  if (state.place?.status !== "waiting") return;
+  const key = `tc:from:${slug}:${state.place.number}`;
+  const from = Math.max(Number(sessionStorage.getItem(key)), state.place.position);
+  sessionStorage.setItem(key, from);
+  $("[data-way]").style.setProperty("--gone", from ? 1 - state.place.position / from : 1);
+}
+
+function linkWords() {
+  const age = spanWords(live?.ageMs() ?? 0);
+  if (link === "live") return "Live";
+  if (link === "refused") return "Not connected: this page was refused. Reload it, or open the sale again.";
+  if (link === "reconnecting") return `Reconnecting. Shown as it was ${age} ago`;
+  return "Updates every few seconds";
+}
+
+async function poll() {
+  const order = currentOrder(state);
+  const joined = state.place && state.place.status !== "left";
+  const [event, place, fresh] = await Promise.all([
+    state.page === "order" ? null : call("GET", `/api/v1/events/${slug}`),
+    state.page === "order" || !joined ? null : call("GET", `/api/v1/events/${slug}/queue`),
+    order && !isFinal(order) ? call("GET", `/api/v1/orders/${order.order_id}`) : null,
+  ]);
+  if (event) change({ type: "event", event });
+  if (place) change({ type: "place", ...place });
+  if (fresh) change({ type: "order", ...fresh });
+  return place?.poll_after_ms ?? (joined ? 3_000 : 10_000);
+}
+
+// A frame says that an order changed; its items and payments come from the order itself.
+async function onFrame(frame) {
+  if (frame.type === "ping") return learnServerTime(frame.server_now);
+  const known = frame.type === "order" && state.orders.find((o) => o.order_id === frame.order_id);
+  change(frame);
+  if (frame.type !== "order" || (known && known.version >= frame.version && known.items.length)) return;
+  if (!known && state.page === "order") return;
+  try {
+    change({ type: "order", ...(await call("GET", `/api/v1/orders/${frame.order_id}`)) });
+  } catch {
+    // The frame already told the status; the next one or the next poll brings the rest.
+  }
+}
+
+// One thing at a time: a second press while the first is under way does nothing.
+async function attempt(work) {
+  if (busy) return;
+  busy = true;
+  showProblem("");
+  show();
+  try {
+    await work();
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    busy = false;
+    await poll().catch(() => {});
+    showProblem(helpFor(problem));
+  } finally {
+    busy = false;
+    show();
+  }
+}
+
+const join = () => attempt(async () => {
+  await call("POST", `/api/v1/events/${slug}/queue`);
+  sessionStorage.removeItem(stayKey);
+  location.assign(`/events/${slug}`); // the server draws the page for a known buyer
+});
+
+const reserveChosen = () => attempt(async () => {
+  const ids = new Map(state.event.skus.map((sku) => [String(sku.id), sku]));
+  const items = basketItems().map(({ id, quantity }) => ({ sku_id: ids.get(id).id, quantity }));
+  const answer = await reserve(slug, items);
+  const held = (unansweredItems ?? items).map(({ sku_id, quantity }) => ({ sku_id, quantity, name: ids.get(String(sku_id)).name, price: ids.get(String(sku_id)).price }));
+  unansweredItems = null;
+  emptyBasket();
+  change({ type: "order", version: 0, items: held, payments: [], ...answer });
+});
+
+const actions = {
+  reserve: reserveChosen,
+  pay: () => attempt(async () => {
+    const { redirect_url: url } = await call("POST", `/api/v1/orders/${currentOrder(state).order_id}/payments`);
+    location.assign(url);
+  }),
+  async leave() {
+    const { place } = state;
+    const sure = await confirmed({
+      title: viewOf(state) === "admitted" ? "Give up your turn?" : "Give up your place?",
+      text: place?.number ? `Number ${count(place.number)} will not be given to you again. If you come back, you join at the end.` : "You will not be part of the draw. You can come back until the sale opens.",
+      yes: "Leave", no: "Stay",
+    });
+    if (sure) await attempt(async () => {
+      await call("DELETE", `/api/v1/events/${slug}/queue`);
+      change({ type: "place", status: "left" });
+    });
+  },
+  async cancel() {
+    const order = currentOrder(state);
+    const sure = await confirmed({ title: "Give the tickets back?", text: "The next person in the queue gets them at once. Nothing is charged.", yes: "Give back", no: "Keep them" });
+    if (sure) await attempt(async () => {
+      await call("DELETE", `/api/v1/orders/${order.order_id}`);
+      await poll();
+    });
+  },
+  stay() {
+    sessionStorage.setItem(stayKey, "1");
+    change({ set: { staying: true } });
+  },
+  more: () => change({ set: { shopping: true } }),
+  print: () => print(),
+};
+
+for (const element of $$("[data-action]")) element.addEventListener("click", () => actions[element.dataset.action]());
+for (const form of $$("[data-join]")) form.addEventListener("submit", (submit) => { submit.preventDefault(); join(); });
+for (const anchor of $$("[data-copy]")) {
+  anchor.addEventListener("click", async (click) => {
+    click.preventDefault();
+    try {
+      await navigator.clipboard.writeText(anchor.href);
+      anchor.textContent = "Copied";
+      say("Link copied");
+    } catch {
+      prompt("Copy this link:", anchor.href);
+    }
+  });
+}
+
+setUpSound();
+if (state.event.skus) setUpShop(show);
+live = keepLive({
+  path: `/ws/events/${slug}`,
+  withSocket: state.page === "order" ? !isFinal(state.orders[0]) : Boolean(state.place && state.place.status !== "left"),
+  onFrame,
+  onLink(value) {
+    if (link === "live" && value === "reconnecting") say("Connection lost. Reconnecting.");
+    link = value;
+    show();
+  },
+  poll,
+});
+show();
+setInterval(show, 250);
+if (unansweredItems && isQueued(state) === false) reserveChosen();

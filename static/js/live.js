@@ -1,0 +1,92 @@
+// One websocket, kept alive: dead ones are noticed, lost ones come back after a random pause,
+// and while there is none the page polls. Everything on the socket arrives through onFrame.
+
+const SILENCE_MS = 25_000; // the server speaks every 10 s
+const FIRST_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 30_000;
+const RESTART_PAUSE_MS = 5_000;
+const POLL_MS = 5_000;
+const NOT_JOINED = 4001, REFUSED = 4003, RESTARTING = 1012;
+
+// poll() fetches everything once and resolves to the pause in ms until it wants to be called again.
+// onLink(state) with connecting | live | reconnecting | polling | refused.
+export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+  let socket = null, tries = 0, silence, again, nextPoll;
+  let link = withSocket ? "connecting" : "polling";
+  let heardAt = performance.now();
+
+  function setLink(state) {
+    link = state;
+    onLink(state);
+  }
+
+  function heard() {
+    heardAt = performance.now();
+    clearTimeout(silence);
+    silence = setTimeout(() => drop(0), SILENCE_MS);
+  }
+
+  function connect() {
+    clearTimeout(again);
+    if (socket) return;
+    socket = new WebSocket(url);
+    heard();
+    socket.onmessage = ({ data }) => {
+      heard();
+      if (link !== "live") {
+        tries = 0;
+        clearTimeout(nextPoll);
+        setLink("live");
+      }
+      onFrame(JSON.parse(data));
+    };
+    socket.onclose = ({ code }) => drop(code);
+  }
+
+  function drop(code) {
+    clearTimeout(silence);
+    if (socket) {
+      socket.onclose = socket.onmessage = null;
+      socket.close();
+      socket = null;
+    }
+    if (code === NOT_JOINED || code === REFUSED) {
+      setLink(code === REFUSED ? "refused" : "polling");
+      if (code === NOT_JOINED) onFrame({ type: "not_joined" });
+    } else {
+      if (link !== "reconnecting") setLink("reconnecting");
+      const most = code === RESTARTING ? RESTART_PAUSE_MS : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries++);
+      again = setTimeout(connect, 200 + Math.random() * most);
+    }
+    if (link !== "refused") keepPolling(1_000 + Math.random() * 2_000);
+  }
+
+  function keepPolling(pause) {
+    clearTimeout(nextPoll);
+    nextPoll = setTimeout(async () => {
+      let next = POLL_MS;
+      try {
+        next = (await poll()) || POLL_MS;
+        heardAt = performance.now();
+      } catch {
+        next = POLL_MS * 2; // the age of what is shown tells the rest
+      }
+      if (link === "reconnecting" || link === "polling") keepPolling(next);
+    }, pause);
+  }
+
+  // Back from a sleeping phone, another tab or a tunnel: don't wait out the pause.
+  function wake() {
+    if (document.visibilityState === "visible" && link === "reconnecting") connect();
+  }
+  addEventListener("online", wake);
+  addEventListener("pageshow", wake);
+  document.addEventListener("visibilitychange", wake);
+  addEventListener("pagehide", () => socket && drop(0));
+
+  if (withSocket) connect();
+  else keepPolling(POLL_MS);
+  onLink(link);
+  return { ageMs: () => performance.now() - heardAt };
+}
