@@ -13,7 +13,7 @@ import httpx
 
 from stack.console import Console
 from stack.errors import StackError
-from stack.folder import HOST, StackFolder, is_free
+from stack.folder import HOST, StackFolder, becomes_free
 from stack.logs import TROUBLE
 from stack.settings import Settings
 from stack.supervisor import Program, Supervisor, run_once
@@ -106,11 +106,11 @@ class Application:
 
     def check_ports(self) -> None:
         """The ports of web and sandbox must be free."""
-        if not is_free(self._settings.port):
+        if not becomes_free(self._settings.port):
             port = self._settings.port
             raise StackError(f"Port {port} is in use on {HOST}. Choose another one: PORT={port + 1} make run")
         sandbox_port = httpx.URL(self._sandbox_url).port
-        if sandbox_port and not is_free(sandbox_port):
+        if sandbox_port and not becomes_free(sandbox_port):
             raise StackError(f"Port {sandbox_port} (SANDBOX_PORT) is in use on {HOST}.")
 
     async def prepare(self) -> None:

@@ -74,14 +74,7 @@ class StackFolder:
         """The port remembered under `name` if it is still free, else a new one, remembered."""
         ports: dict[str, int] = self._read("ports.json")
         remembered = ports.get(name)
-        # A run that was killed may need a moment to let go of its ports.
-        deadline = time.monotonic() + (BUSY_PORT_PATIENCE_SECONDS if self._run_file.exists() else 0)
-        while remembered and not is_free(remembered):
-            if time.monotonic() > deadline:
-                remembered = None
-            else:
-                time.sleep(0.1)
-        if remembered:
+        if remembered and becomes_free(remembered):
             return remembered
         taken = set(ports.values())
         candidates = (port for port in random.sample(PORT_RANGE, 500) if port not in taken)
@@ -132,6 +125,16 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
+
+
+def becomes_free(port: int) -> bool:
+    """Whether the port is free now or soon: a run that was killed needs a moment to let go of it."""
+    deadline = time.monotonic() + BUSY_PORT_PATIENCE_SECONDS
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def is_free(port: int) -> bool:

@@ -52,9 +52,9 @@ class Stack:
                 stopping.cancel()
                 await asyncio.gather(starting, stopping, return_exceptions=True)
                 self._run = {}
+                self._folder.remove_run()
                 with self._console.step("stopping"):
                     await supervisor.stop(("sandbox", *(server.name for server in reversed(self._servers))))
-                self._folder.remove_run()
 
     async def _start(self, origins: Mapping[str, Origin], with_application: bool) -> None:
         folder, console = self._folder, self._console
@@ -63,6 +63,7 @@ class Stack:
         application = Application(self._supervisor, folder, self._settings, environment, console)
         if with_application:
             application.check_ports()
+        folder.remove_run()  # a killed run leaves it behind
         lines = await describe_servers(self._servers, origins, environment)
         show(console, lines)
         await start_servers(self._servers, self._supervisor, folder, origins, environment, console)
@@ -84,8 +85,12 @@ class Stack:
         self._say_ready()
 
     def _write_run(self) -> None:
-        if self._run:
+        if not self._run:
+            return
+        try:
             self._folder.write_run({**self._run, "processes": self._supervisor.pids()})
+        except OSError as error:  # a full disk must not end the supervision
+            self._console.say(f"run.json can't be written: {error}")
 
     def _say_ready(self) -> None:
         say = self._console.say

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from stack.console import Console
@@ -15,6 +16,7 @@ SERVER_TROUBLE = re.compile(r"\b(ERROR|FATAL)\b")
 MAX_LOG_BYTES = 64 * 2**20
 MAX_LOOK_BYTES = 64 * 2**10
 MAX_LINES_A_LOOK = 12
+MAX_LINE_CHARACTERS = 400
 
 
 class ProcessLog:
@@ -37,46 +39,60 @@ class ProcessLog:
     def _previous(self) -> Path:
         return self.path.with_name(self.path.name + ".1")
 
-    def open_for_process(self) -> int:
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
         """A file descriptor for the process's output; every write goes to the end."""
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        output = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield output
+        finally:
+            os.close(output)
 
     def note(self, text: str) -> None:
         """Say something about the process, on the console and in its log."""
         self.look()
-        with self.path.open("a") as file:
+        with contextlib.suppress(OSError), self.path.open("a") as file:
             file.write(f"--- {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
-        self._seen_bytes = self.path.stat().st_size
+            file.flush()
+            self._seen_bytes = file.tell()
         self._console.prefixed(self._name, text)
 
     def tail(self, lines: int = 12) -> str:
         """The last lines of the log, indented."""
-        size = self.path.stat().st_size
-        text = self._read(max(0, size - MAX_LOOK_BYTES), size)
+        try:
+            size = self.path.stat().st_size
+            text = self._read(max(0, size - MAX_LOOK_BYTES), size).decode(errors="replace")
+        except OSError as error:
+            text = f"(no log: {error})"
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
 
     def look(self) -> None:
         """Repeat on the console what matters of the lines that came since the last look."""
+        # A full disk or a removed file costs log lines, not the supervision.
+        with contextlib.suppress(OSError):
+            self._look()
+
+    def _look(self) -> None:
         size = self.path.stat().st_size
         start = max(self._seen_bytes, size - MAX_LOOK_BYTES)  # a flood is read at its end only
-        text = self._read(start, size)
-        whole = text.rfind("\n") + 1
-        self._seen_bytes = start + len(text[:whole].encode())
-        if whole == 0 and len(text) == MAX_LOOK_BYTES:
-            self._seen_bytes = size  # no line at all
-        lines = [line for line in text[:whole].splitlines() if self._trouble.search(line)]
-        for line in lines[:MAX_LINES_A_LOOK]:
-            self._console.prefixed(self._name, line[:400])
-        if len(lines) > MAX_LINES_A_LOOK:
-            self._console.prefixed(self._name, f"… {len(lines) - MAX_LINES_A_LOOK} more in {self.path}")
+        data = self._read(start, size)
+        whole = data.rfind(b"\n") + 1
+        if whole == 0 and len(data) == MAX_LOOK_BYTES:
+            whole = len(data)  # a line without an end
+        self._seen_bytes = start + whole
+        lines = data[:whole].decode(errors="replace").splitlines()
+        found = [line for line in lines if self._trouble.search(line)]
+        for line in found[:MAX_LINES_A_LOOK]:
+            self._console.prefixed(self._name, line[:MAX_LINE_CHARACTERS])
+        if len(found) > MAX_LINES_A_LOOK:
+            self._console.prefixed(self._name, f"… {len(found) - MAX_LINES_A_LOOK} more in {self.path}")
         if size > MAX_LOG_BYTES:
             self._start_over()
 
-    def _read(self, start: int, end: int) -> str:
+    def _read(self, start: int, end: int) -> bytes:
         with self.path.open("rb") as file:
             file.seek(start)
-            # surrogateescape keeps the length in bytes, whatever was written.
-            return file.read(end - start).decode(errors="surrogateescape")
+            return file.read(end - start)
 
     def _start_over(self) -> None:
         # The process keeps its descriptor, so the file itself must stay; a few lines may be lost.

@@ -46,7 +46,9 @@ def server_environment(
     return result
 
 
-async def describe_servers(origins: Mapping[str, Origin], environment: Mapping[str, str]) -> dict[str, ServerLine]:
+async def describe_servers(
+    servers: Sequence[Server], origins: Mapping[str, Origin], environment: Mapping[str, str]
+) -> dict[str, ServerLine]:
     """A line for each server; those given by URL are asked, so they must answer already."""
     lines = {}
     for server in servers:

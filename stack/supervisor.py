@@ -16,6 +16,7 @@ from pathlib import Path
 from stack.console import Console
 from stack.errors import StackError
 from stack.logs import SERVER_TROUBLE, ProcessLog
+from stack.warden import Warden
 
 LOOK_EVERY_SECONDS = 0.3
 OUTPUT_LINES_SHOWN = 12
@@ -46,11 +47,19 @@ class Patience:
 class Child:
     """One program that is kept running."""
 
-    def __init__(self, program: Program, log: ProcessLog, patience: Patience, changed: Callable[[], None]):
+    def __init__(
+        self,
+        program: Program,
+        log: ProcessLog,
+        patience: Patience,
+        warden: Warden,
+        changed: Callable[[], None],
+    ) -> None:
         self.program = program
         self.log = log
         self.deaths = 0
         self._patience = patience
+        self._warden = warden
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
@@ -104,18 +113,18 @@ class Child:
             pause_seconds = min(pause_seconds * 2, self._patience.longest_pause_seconds)
 
     async def _live_once(self) -> "Ending":
-        output = self.log.open_for_process()
         try:
-            process = await spawn(self.program, output, output)
+            with self.log.opened() as output:
+                process = await spawn(self.program, output, output)
         except OSError as error:
             return Ending(f"can't be started ({error})", 0.0, False)
-        finally:
-            os.close(output)
+        self._warden.add(process.pid)
         self._process = process
         self._started_at = time.monotonic()
         self._changed()
         code = await process.wait()
         kill_group(process.pid)  # whatever it started and left
+        self._warden.remove(process.pid)
         lived_seconds = time.monotonic() - self._started_at
         self._process = None
         self._changed()
@@ -145,13 +154,14 @@ class Supervisor:
         self._console = console
         self._changed = changed
         self._patience = patience or Patience()
+        self._warden = Warden()
         self.children: dict[str, Child] = {}
         self._looking = asyncio.create_task(self._look_at_logs())
 
     def start(self, program: Program) -> Child:
         """Start a program and keep it running."""
         log = ProcessLog(self._log_folder, program.name, self._console, program.trouble)
-        child = Child(program, log, self._patience, self._changed)
+        child = Child(program, log, self._patience, self._warden, self._changed)
         self.children[program.name] = child
         return child
 
@@ -166,7 +176,10 @@ class Supervisor:
         for name in last:
             if name in self.children:
                 await self.children[name].stop()
+        self._warden.dismiss()
         self._looking.cancel()
+        for child in self.children.values():
+            child.log.look()
 
     def kill(self) -> None:
         """SIGKILL to everything; `stop` then has little to wait for."""
