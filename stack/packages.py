@@ -1,5 +1,6 @@
 """Installs Debian packages, without any system service being started by it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -63,7 +64,8 @@ def run_step(console: Console, text: str, command: Sequence[str], hint: str) -> 
                 time.sleep(0.2)
         finally:
             if process.poll() is None:  # interrupted: let it tidy up
-                process.terminate()
+                with contextlib.suppress(PermissionError):  # sudo runs as root; the terminal told it
+                    process.terminate()
                 process.wait()
         if process.returncode == 0:
             return
