@@ -51,7 +51,8 @@ class StackFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder; raise StackError when another stack runs on it or it can't be written."""
         try:
-            self.log.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.log.mkdir(exist_ok=True)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StackError(f"STACK_DIR {self.path} can't be used: {error.strerror}") from error

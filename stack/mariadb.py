@@ -122,7 +122,7 @@ class MariaDB:
         if not initialised.exists():
             shutil.rmtree(data, ignore_errors=True)  # the rest of an interrupted first start
             data.mkdir()
-            await run_once(Program("mysql", _initialise(binary, is_mariadb, data)), log, 120)
+            await run_once(Program("mysql", _initialise(binary, is_mariadb), folder=home), log, 120)
             initialised.touch()
         return Program(self.name, (binary, f"--defaults-file={configuration}"), stop_limit_seconds=30)
 
@@ -150,8 +150,9 @@ class MariaDB:
         return f"{url.hostname}:{url.port or 3306}"
 
 
-def _initialise(binary: str, is_mariadb: bool, data: Path) -> tuple[str, ...]:
-    options = ("--no-defaults", f"--datadir={data}", *(("--user=root",) if os.geteuid() == 0 else ()))
+def _initialise(binary: str, is_mariadb: bool) -> tuple[str, ...]:
+    # A relative folder, because the script can't cope with a space in the path.
+    options = ("--no-defaults", "--datadir=./data", *(("--user=root",) if os.geteuid() == 0 else ()))
     if not is_mariadb:
         return (binary, *options, "--initialize-insecure")
     script = find_binary("mariadb-install-db") or "mariadb-install-db"
