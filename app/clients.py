@@ -85,10 +85,11 @@ class Facts:
                 log.warning("kafka is away: %s", error)
                 await asyncio.sleep(1)
 
-    @property
-    def started(self) -> bool:
-        """Whether the producer has reached Kafka."""
-        return self._started
+    async def check(self) -> None:
+        """Raises KafkaUnavailable or KafkaError when no broker answers."""
+        if not self._started:
+            raise KafkaUnavailable("not connected yet")
+        await self._producer.client.fetch_all_metadata()
 
     async def send(self, *facts: Fact) -> None:
         """Sends facts and waits until all are confirmed. Raises KafkaUnavailable."""

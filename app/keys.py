@@ -2,6 +2,7 @@
 
 EVENTS = "tc:events"  # set: ids of the events that workers look after
 PROCESSES = "tc:processes"  # hash: process -> its last report
+VERDICT = "tc:verdict"  # text: what the last reconciliation found
 HEARTBEAT = "tc:heartbeat"  # channel: a silent subscription would look healthy for ever
 LIVE_PATTERN = "tc:{*}:live"
 

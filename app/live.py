@@ -1,0 +1,294 @@
+"""The sockets of this process: news from Redis pub/sub in, frames out.
+
+No state depends on a message having been seen. Every second a tick tells all sockets where they stand from the
+rank table, and a subscription that went silent is made anew and every socket brought up to date.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
+from app.reservations import held_order, order_ids_of
+from app.shapes import NEAR_FRONT, order_frame, place_shape, stock_shape
+from app.units import iso, now_ms
+from app.waiting_room import NotJoined, NotReady, Place, RankTable, look, mark_seen, rank_table
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+SEEN_SECONDS = 5.0
+PING_SECONDS = 10.0
+SILENT_SECONDS = 6.0  # three heartbeats missed
+SLOW_SECONDS = 20.0  # a socket that did not take a frame for so long is closed
+REFRESH_SECONDS = 10.0
+SLICE = 500  # sockets served before others get a turn
+TOO_SLOW = 4008
+RESTARTING = 1012
+
+
+@dataclass(eq=False)
+class Socket:
+    """One open page. Frames wait in `mailbox`, the newest of each kind only, so a slow reader holds nothing up."""
+
+    websocket: WebSocket
+    event_id: int
+    buyer_id: str
+    place: Place
+    mailbox: dict[str, str] = field(default_factory=dict)
+    waiting_since: float = 0.0  # since when a frame could not be handed over
+    told_at: float = 0.0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def post(self, kind: str, frame: str) -> None:
+        """Leaves a frame for the socket; one of the same kind that is still there is replaced."""
+        self.mailbox[kind] = frame
+        self.wake.set()
+
+    def tell_place(self, place: Place) -> None:
+        """Leaves the frame that says where the buyer stands."""
+        self.place = place
+        self.told_at = time.monotonic()
+        self.post("place", dump({"type": "place", **place_shape(place)}))
+
+    async def pump(self) -> None:
+        """Hands frames over until the socket is closed or too slow."""
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            while self.mailbox:
+                frames, self.mailbox = self.mailbox, {}
+                self.waiting_since = time.monotonic()
+                for frame in frames.values():
+                    await self.websocket.send_text(frame)
+                self.waiting_since = 0.0
+
+
+@dataclass
+class Room:
+    """The sockets of one event in this process."""
+
+    sockets: dict[str, set[Socket]] = field(default_factory=lambda: defaultdict(set))  # by buyer
+    stock_frame: str = ""
+
+    def all(self) -> list[Socket]:
+        """Every socket."""
+        return [socket for sockets in self.sockets.values() for socket in sockets]
+
+
+def dump(frame: dict[str, Any]) -> str:
+    """A frame as text."""
+    return msgspec.json.encode(frame).decode()
+
+
+class Hub:
+    """All rooms of this process."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._rooms: dict[int, Room] = {}
+        self._heard_at = time.monotonic()
+        self._due: set[int] = set()  # events that something happened in: their tick comes at once
+        self._hurry = asyncio.Event()
+
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets are open."""
+        return sum(len(sockets) for room in self._rooms.values() for sockets in room.sockets.values())
+
+    async def serve(self, websocket: WebSocket, event_id: int, buyer_id: str, place: Place) -> None:
+        """Serves an accepted socket until it closes: first everything as it stands, then what changes.
+
+        Raises RedisError or NotReady when that cannot be read.
+        """
+        socket = Socket(websocket, event_id, buyer_id, place)
+        room = self._rooms.setdefault(event_id, Room())
+        room.sockets[buyer_id].add(socket)
+        tasks = [asyncio.create_task(self._listen(websocket)), asyncio.create_task(socket.pump())]
+        try:
+            await self._tell_all(room, socket)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            room.sockets[buyer_id].discard(socket)
+            if not room.sockets[buyer_id]:
+                del room.sockets[buyer_id]
+            if not room.sockets:
+                self._rooms.pop(event_id, None)
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | RuntimeError):
+                    log.error("a socket ended: %r", result)
+
+    async def _listen(self, websocket: WebSocket) -> None:
+        """Buyers have nothing to say on the socket; this only notices that it closed."""
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def _tell_all(self, room: Room, socket: Socket) -> None:
+        socket.tell_place(socket.place)
+        if not room.stock_frame:
+            table = await rank_table(self._redis, socket.event_id)
+            room.stock_frame = dump(stock_shape(table.state, table.stock))
+        socket.post("stock", room.stock_frame)
+        for order_id in await order_ids_of(self._redis, socket.event_id, socket.buyer_id):
+            order = await held_order(self._redis, order_id)
+            if order:
+                socket.post(order_id, dump(order_frame(order)))
+
+    async def run(self) -> None:
+        """Keeps all sockets told, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_listening())
+            group.create_task(self._keep_ticking())
+            group.create_task(self._keep_pinging())
+
+    async def _keep_listening(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.psubscribe(LIVE_PATTERN)
+                    await pubsub.subscribe(HEARTBEAT)
+                    self._heard_at = time.monotonic()
+                    await self._resync()
+                    while time.monotonic() - self._heard_at < SILENT_SECONDS:
+                        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0)
+                        if message:
+                            self._heard_at = time.monotonic()
+                            if message["type"] == "pmessage":
+                                self._news(event_of_channel(message["channel"]), message["data"])
+                    log.warning("no heartbeat for %s s; subscribing again", SILENT_SECONDS)
+            except (RedisError, NotReady) as error:
+                log.warning("live news are away: %s", error)
+                await asyncio.sleep(1)
+
+    def _news(self, event_id: int, data: str) -> None:
+        room = self._rooms.get(event_id)
+        if room is None:
+            return
+        news = msgspec.json.decode(data)
+        match news["kind"]:
+            case "orders":
+                for order in news["orders"]:
+                    frame = dump(
+                        {
+                            "type": "order",
+                            "order_id": order["order_id"],
+                            "status": order["status"],
+                            "version": order["version"],
+                            "total": order["total"],
+                            "expires_at": iso(order["expires_at_ms"]),
+                        }
+                    )
+                    for socket in room.sockets.get(order["buyer"], ()):
+                        socket.post(order["order_id"], frame)
+            case "admitted" | "lapsed" | "left" as status:
+                for buyer_id in news["buyers"]:
+                    for socket in room.sockets.get(buyer_id, ()):
+                        was = socket.place
+                        number = 0 if status == "left" else was.number
+                        expires_at_ms = news.get("expires_at_ms", 0)
+                        socket.tell_place(
+                            Place(status, number, 0, was.waiting, expires_at_ms, was.rate_per_minute)
+                        )
+        self._due.add(event_id)
+        self._hurry.set()
+
+    async def _resync(self) -> None:
+        """Brings every socket up to date after news may have been missed."""
+        for event_id, room in list(self._rooms.items()):
+            for socket in room.all():
+                with suppress(NotJoined):
+                    socket.tell_place(await look(self._redis, event_id, socket.buyer_id))
+                await self._tell_all(room, socket)
+
+    async def _keep_ticking(self) -> None:
+        next_full = next_seen = 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._hurry.wait()
+            self._hurry.clear()
+            now = time.monotonic()
+            due = set(self._rooms) if now >= next_full else self._due & self._rooms.keys()
+            self._due = set()
+            try:
+                for event_id in due:
+                    await self._tick(event_id, self._rooms[event_id])
+                if now >= next_full:
+                    next_full = now + TICK_SECONDS
+                if now >= next_seen:
+                    for event_id, room in list(self._rooms.items()):
+                        await mark_seen(self._redis, event_id, list(room.sockets), now_ms())
+                    next_seen = now + SEEN_SECONDS
+            except (RedisError, NotReady) as error:
+                log.warning("no tick: %s", error)
+            # however much happens, at most ten ticks a second
+            await asyncio.sleep(0.1)
+
+    async def _tick(self, event_id: int, room: Room) -> None:
+        table = await rank_table(self._redis, event_id)
+        frame = dump(stock_shape(table.state, table.stock))
+        changed = frame != room.stock_frame
+        room.stock_frame = frame
+        now = time.monotonic()
+        for index, socket in enumerate(room.all()):
+            if index % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if socket.waiting_since and now - socket.waiting_since > SLOW_SECONDS:
+                await self._close_slow(socket)
+                continue
+            if changed:
+                socket.post("stock", frame)
+            if socket.place.status == "lobby" and table.state != "scheduled":
+                with suppress(NotJoined):  # the draw gave this buyer a number
+                    socket.tell_place(await look(self._redis, event_id, socket.buyer_id))
+            elif place := _moved(socket, table, now):
+                socket.tell_place(place)
+
+    async def _close_slow(self, socket: Socket) -> None:
+        log.info("a socket is too slow")
+        with suppress(RuntimeError, TimeoutError):
+            async with asyncio.timeout(1):
+                await socket.websocket.close(TOO_SLOW)
+
+    async def _keep_pinging(self) -> None:
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            frame = dump({"type": "ping", "server_now": iso(now_ms())})
+            for room in list(self._rooms.values()):
+                for socket in room.all():
+                    socket.post("ping", frame)
+
+    async def close(self, sockets: Sequence[Socket] | None = None) -> None:
+        """Tells the pages to come back in a moment: this process ends."""
+        for room in list(self._rooms.values()):
+            for socket in sockets or room.all():
+                with suppress(RuntimeError):
+                    await socket.websocket.close(RESTARTING)
+
+
+def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:
+    """The place to show, if it changed enough: near the front always, else by 1% or after ten seconds."""
+    was = socket.place
+    if was.status == "waiting":
+        place = Place("waiting", was.number, table.place(was.number), table.waiting, 0, table.rate_per_minute)
+        moved = was.position - place.position
+        if not moved and place.waiting == was.waiting:
+            return None
+        near = moved and place.position <= NEAR_FRONT
+        if near or abs(moved) * 100 >= was.position + 1 or now - socket.told_at >= REFRESH_SECONDS:
+            return place
+    elif was.status == "lobby" and now - socket.told_at >= 2 and table.lobby != was.waiting:
+        return Place("lobby", 0, 0, table.lobby, 0, table.rate_per_minute)
+    return None

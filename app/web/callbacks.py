@@ -1,0 +1,29 @@
+"""Where the payment provider reports. The answer is 2xx only once Kafka has the fact."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.payments.provider import BadNotice, BadSignature, fact_of
+from app.web.http import NOT_FOUND, Json, Problem, invalid, read_body
+from app.web.services import services_of
+
+
+async def receive(request: Request) -> Response:
+    services = services_of(request)
+    if request.path_params["provider"] != services.provider.name:
+        raise NOT_FOUND
+    body = await read_body(request)
+    try:
+        notice = services.provider.verify_callback(dict(request.headers), body)
+    except BadSignature as error:
+        raise Problem(
+            401, "bad_signature", "This report is not signed as it should be.", detail=str(error)
+        ) from None
+    except BadNotice as error:
+        raise invalid(str(error)) from None
+    await services.facts.send(fact_of(notice))
+    return Json({"status": "accepted"})
+
+
+routes = [Route("/payments/callbacks/{provider}", receive, methods=["POST"])]

@@ -1,0 +1,95 @@
+"""Around every request: security headers, requests from elsewhere refused, errors as problems or pages."""
+
+import logging
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.clients import KafkaUnavailable
+from app.database import DatabaseUnavailable
+from app.sales import UnknownEvent
+from app.waiting_room import NotJoined, NotReady, SaleClosed, WaitingRoomFull
+from app.web.http import NOT_FOUND, Problem
+from app.web.pages import error_page
+
+log = logging.getLogger(__name__)
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'; object-src 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+NOT_READY = Problem(503, "not_ready", "The sale is not ready. Your place is kept; please try again in a moment.")
+UNAVAILABLE = Problem(503, "unavailable", "A part of the system is away. Please try again in a moment.")
+PROBLEMS: dict[type[Exception], Problem] = {
+    NotReady: NOT_READY,
+    RedisError: NOT_READY,
+    DatabaseUnavailable: UNAVAILABLE,
+    KafkaUnavailable: UNAVAILABLE,
+    UnknownEvent: NOT_FOUND,
+    NotJoined: Problem(404, "not_joined", "This buyer has no place in the queue. Join first."),
+    SaleClosed: Problem(410, "closed", "The sale is closed."),
+    WaitingRoomFull: Problem(503, "busy", "The waiting room is full. Please try again in a moment."),
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is told as."""
+    if isinstance(error, Problem):
+        return error
+    for kind, problem in PROBLEMS.items():
+        if isinstance(error, kind):
+            if problem.status == 503:
+                log.warning("%s: %s", type(error).__name__, error)
+            return problem
+    raise error
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """What Starlette calls for the exceptions of PROBLEMS and for Problem."""
+    problem = problem_of(error)
+    if request.url.path.startswith(("/api/", "/metrics")):
+        return problem.response()
+    return error_page(problem)
+
+
+def same_origin(headers: Headers, public_url: str) -> bool:
+    """Whether a request comes from our own pages, or from no page at all."""
+    origin = headers.get("origin")
+    return origin is None or origin == public_url or urlsplit(origin).netloc == headers.get("host")
+
+
+class Guard:
+    """Adds the security headers, and refuses changes asked for by other sites."""
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self._app = app
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        if scope["method"] not in SAFE_METHODS and not same_origin(Headers(scope=scope), self._public_url):
+            refusal = Problem(403, "origin", "Requests from other sites are refused.")
+            await refusal.response()(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)

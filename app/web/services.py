@@ -1,0 +1,65 @@
+"""What the web process has at hand for every request."""
+
+import time
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+from starlette.requests import HTTPConnection
+
+from app.catalog import Event
+from app.clients import Facts
+from app.database import Database, DatabaseUnavailable
+from app.live import Hub
+from app.payments.sandbox import SandboxProvider
+from app.sales import UnknownEvent, find_event
+from app.settings import Settings
+from app.tokens import Tokens
+
+EVENT_FRESH_SECONDS = 5.0
+MOST_CACHED = 1_000
+
+
+@dataclass
+class Services:
+    """Opened in main.py when the process starts, closed when it ends."""
+
+    settings: Settings
+    redis: Redis
+    database: Database
+    facts: Facts
+    provider: SandboxProvider
+    hub: Hub
+    tokens: Tokens
+    _events: dict[str, tuple[float, Event]] = field(default_factory=dict)
+
+    async def event(self, slug: str) -> Event:
+        """The event with this slug, a few seconds old at most, or older while MySQL is away. Raises UnknownEvent.
+
+        Its state is as in the books; Redis knows the state that counts.
+        """
+        cached = self._events.get(slug)
+        if cached and time.monotonic() - cached[0] < EVENT_FRESH_SECONDS:
+            return cached[1]
+        try:
+            event = await find_event(self.database, slug)
+        except DatabaseUnavailable:
+            if cached:
+                return cached[1]
+            raise
+        except UnknownEvent:
+            self._events.pop(slug, None)
+            raise
+        if len(self._events) >= MOST_CACHED:
+            self._events.clear()
+        self._events[slug] = (time.monotonic(), event)
+        return event
+
+    def forget(self, slug: str) -> None:
+        """Reads the event again next time."""
+        self._events.pop(slug, None)
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services of the process that serves this request."""
+    services: Services = connection.app.state.services
+    return services

@@ -1,0 +1,109 @@
+"""Compares our books with the provider's, and the system with what must always be true.
+
+A charge that the provider has and we do not know of, because its callback was lost, is told to the ledger as if
+the callback had come. The verdict of the checks is kept for the dashboard.
+"""
+
+import logging
+import time
+
+import msgspec
+from redis.asyncio import Redis
+
+from app.clients import Facts, open_database, open_facts, open_redis
+from app.database import Database
+from app.keys import VERDICT
+from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
+from app.payments.sandbox import SandboxProvider
+from app.processes import reporting
+from app.settings import Settings
+from app.units import iso, now_ms
+from app.verify import dead_letters, lag, verify
+from workers.runner import Stop, every, run
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 5.0
+VERDICT_SECONDS = 30.0
+LOOK_BACK_MS = 24 * 3_600_000  # the first look after a start
+OVERLAP_MS = 10 * 60_000  # later looks begin this long before the end of the last one
+CALLBACK_MS = 5_000  # so long a callback may take before it is looked after
+IN_ONE_QUERY = 500
+
+
+async def work(settings: Settings, stop: Stop) -> None:
+    """Reconciliation, until asked to stop."""
+    async with (
+        open_redis(settings) as redis,
+        open_database(settings) as database,
+        open_facts(settings) as facts,
+        SandboxProvider(settings) as provider,
+        reporting(redis, "reconcile", database),
+    ):
+        charges = Charges(database, facts, provider)
+        judged_at = -VERDICT_SECONDS
+
+        async def tick() -> None:
+            nonlocal judged_at
+            await charges.compare()
+            if time.monotonic() - judged_at >= VERDICT_SECONDS:
+                judged_at = time.monotonic()
+                await judge(settings, redis, database)
+
+        await every(TICK_SECONDS, tick, stop)
+
+
+class Charges:
+    """Finds charges whose callback was lost."""
+
+    def __init__(self, database: Database, facts: Facts, provider: PaymentProvider) -> None:
+        self._database = database
+        self._facts = facts
+        self._provider = provider
+        self._since_ms = now_ms() - LOOK_BACK_MS
+
+    async def compare(self) -> None:
+        """One look at the provider's list."""
+        until_ms = now_ms()
+        try:
+            notices = await self._provider.list_transactions(self._since_ms)
+        except ProviderUnavailable as error:
+            log.warning("%s", error)
+            return
+        settled = [notice for notice in notices if notice.occurred_at_ms < until_ms - CALLBACK_MS]
+        for first in range(0, len(settled), IN_ONE_QUERY):
+            await self._tell_missing(settled[first : first + IN_ONE_QUERY])
+        self._since_ms = max(self._since_ms, until_ms - OVERLAP_MS)
+
+    async def _tell_missing(self, notices: list[PaymentNotice]) -> None:
+        ids = [notice.transaction_id for notice in notices]
+        rows = await self._database.fetch_all(
+            "SELECT transaction_id FROM payments"  # noqa: S608  # only placeholders are put together
+            f" WHERE provider = %s AND transaction_id IN ({', '.join(['%s'] * len(ids))})",
+            [self._provider.name, *ids],
+        )
+        known = {row["transaction_id"] for row in rows}
+        for notice in notices:
+            if notice.transaction_id not in known:
+                log.warning("order %s was paid and no callback came", notice.order_id)
+                await self._facts.send(fact_of(notice))
+
+
+async def judge(settings: Settings, redis: Redis, database: Database) -> None:
+    """Checks what must always be true, and keeps the verdict."""
+    checks = await verify(settings, redis, database, None, None)
+    failed = [f"{check.title}: {check.detail}" for check in checks if not check.ok]
+    for line in failed:
+        log.error("%s", line)
+    verdict = {
+        "ok": not failed,
+        "checked_at": iso(now_ms()),
+        "failed": failed,
+        "lag": await lag(settings),
+        "dlq": await dead_letters(settings),
+    }
+    await redis.set(VERDICT, msgspec.json.encode(verdict))
+
+
+if __name__ == "__main__":
+    run(work)
