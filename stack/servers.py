@@ -103,13 +103,17 @@ async def wait_for_answer(
     while True:
         tick()
         try:
-            return await asyncio.wait_for(server.ask_version(environment), limit_seconds)
+            async with asyncio.timeout(limit_seconds):
+                return await server.ask_version(environment)
         except server.refusals as error:
             problem = error
+        task = asyncio.current_task()
+        if task and task.cancelling():  # asyncmy turns a cancelled connect into an error of its own
+            raise asyncio.CancelledError
         if child and child.deaths >= DEATHS_BEFORE_GIVING_UP:
             raise StackError(f"{server.name} keeps dying; the end of {child.log.path}:\n{child.log.tail()}")
         if time.monotonic() > deadline:
-            where = f"{server.name} at {server.address(environment)}"
+            where = f"{server.name} at {server.address(environment)} ({server.url_variable})"
             end_of_log = f"\nThe end of {child.log.path}:\n{child.log.tail()}" if child else ""
             raise StackError(f"{where} doesn't answer after {limit_seconds:g} s: {problem!r}{end_of_log}")
         await asyncio.sleep(0.1)
