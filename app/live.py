@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,13 +192,18 @@ class Hub:
                     for socket in room.sockets.get(order["buyer"], ()):
                         socket.post(order["order_id"], frame)
             case "admitted" | "lapsed" | "left" as status:
-                for buyer_id in news["buyers"]:
+                numbers = news.get("numbers", [0] * len(news["buyers"]))
+                for buyer_id, number in zip(news["buyers"], numbers, strict=True):
                     for socket in room.sockets.get(buyer_id, ()):
-                        was = socket.place
-                        number = 0 if status == "left" else was.number
-                        expires_at_ms = news.get("expires_at_ms", 0)
                         socket.tell_place(
-                            Place(status, number, 0, was.waiting, expires_at_ms, was.rate_per_minute)
+                            Place(
+                                status,
+                                number or (0 if status == "left" else socket.place.number),
+                                0,
+                                socket.place.waiting,
+                                news.get("expires_at_ms", 0),
+                                socket.place.rate_per_minute,
+                            )
                         )
         self._due.add(event_id)
         self._hurry.set()
@@ -269,13 +273,6 @@ class Hub:
             for room in list(self._rooms.values()):
                 for socket in room.all():
                     socket.post("ping", frame)
-
-    async def close(self, sockets: Sequence[Socket] | None = None) -> None:
-        """Tells the pages to come back in a moment: this process ends."""
-        for room in list(self._rooms.values()):
-            for socket in sockets or room.all():
-                with suppress(RuntimeError):
-                    await socket.websocket.close(RESTARTING)
 
 
 def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:

@@ -24,7 +24,8 @@ from workers.runner import Stop, every, run
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 1_000
-WAIT_MS = 100
+WAIT_MS = 100  # how long an empty outbox is watched before new events are looked for
+NO_EVENTS_SECONDS = 0.2
 RESEND_AFTER_SECONDS = 30  # doubled with every repeat, so that a ledger that is down is not buried
 RESEND_CHECK_SECONDS = 5
 CONSUMER = "relay"  # one name for all relays: a new one goes on with what the last one had
@@ -40,7 +41,7 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         reporting(redis, "relay"),
     ):
         relay = Relay(redis, facts, checkpoint)
-        await every(WAIT_MS / 1000, relay.carry, stop)
+        await every(NO_EVENTS_SECONDS, relay.carry, stop)
 
 
 class Relay:
@@ -54,7 +55,7 @@ class Relay:
         self._check_again_at = 0.0
 
     async def carry(self) -> bool:
-        """Sends a batch of every outbox; True when there was something."""
+        """Sends a batch of every outbox, waiting a little for one; False when there are no events."""
         outboxes = [key(int(event_id), "outbox") for event_id in await self._redis.smembers(EVENTS)]
         for outbox in set(outboxes) - self._taken_over:
             await self._take_over(outbox)
@@ -62,12 +63,10 @@ class Relay:
             for outbox in outboxes:
                 await self._send_again(outbox)
             self._check_again_at = time.monotonic() + RESEND_CHECK_SECONDS
-        if not outboxes:
-            return False
-        batches = await self._read(dict.fromkeys(outboxes, ">"), WAIT_MS)
-        for outbox, entries in batches:
-            await self._send(outbox, entries)
-        return bool(batches)
+        if outboxes:
+            for outbox, entries in await self._read(dict.fromkeys(outboxes, ">"), WAIT_MS):
+                await self._send(outbox, entries)
+        return bool(outboxes)
 
     async def _take_over(self, outbox: str) -> None:
         """Sends what an earlier relay read and perhaps did not send."""

@@ -49,7 +49,7 @@ if seats > 0 then
     seats = math.min(seats, math.ceil(available * tonumber(ARGV[2])) - idle)
 end
 
-local admitted, parked, looked = {}, 0, 0
+local admitted, numbers, parked, looked = {}, {}, 0, 0
 local pass_end_ms = now_ms + tonumber(sale[5]) * 1000
 while #admitted < seats and looked < tonumber(ARGV[3]) do
     local head = redis.call('ZPOPMIN', KEYS[3])
@@ -62,11 +62,12 @@ while #admitted < seats and looked < tonumber(ARGV[3]) do
     else
         redis.call('ZADD', KEYS[5], pass_end_ms, head[1])
         admitted[#admitted + 1] = head[1]
+        numbers[#admitted] = tonumber(head[2])
     end
 end
 redis.call('HSET', KEYS[1], 'tokens', tokens - #admitted, 'refilled_at_ms', now_ms)
 if #admitted > 0 then
     redis.call('PUBLISH', ARGV[4],
-        cjson.encode({kind = 'admitted', buyers = admitted, expires_at_ms = pass_end_ms}))
+        cjson.encode({kind = 'admitted', buyers = admitted, numbers = numbers, expires_at_ms = pass_end_ms}))
 end
 return {#admitted, #lapsed, parked}
