@@ -162,7 +162,7 @@ class Application:
             ROOT,
         )
         with self._console.step(step):
-            return await run_once(program, self._folder.log / "prepare.log", COMMAND_LIMIT_SECONDS)
+            return await run_once(program, self._folder.prepare_log, COMMAND_LIMIT_SECONDS)
 
     def _program(self, name: str, command: tuple[str, ...], ends_by_itself: bool = False) -> Program:
         return Program(

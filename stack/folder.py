@@ -45,6 +45,7 @@ class StackFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.log = self.path / "log"
+        self.prepare_log = self.log / "prepare.log"  # of the commands that run once at a start
         self._run_file = self.path / "run.json"
 
     @contextlib.contextmanager

@@ -64,6 +64,7 @@ class Stack:
         if with_application:
             application.check_ports()
         folder.remove_run()  # a killed run leaves it behind
+        folder.prepare_log.unlink(missing_ok=True)
         lines = await describe_servers(self._servers, origins, environment)
         show(console, lines)
         await start_servers(self._servers, self._supervisor, folder, origins, environment, console)

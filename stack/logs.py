@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stack.console import Console
 
-TROUBLE = re.compile(r"\b(warning|error|critical|exception)\b|^\w+(Error|Exception):", re.IGNORECASE)
+TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|^[\w.]+(Error|Exception)\b")
 SERVER_TROUBLE = re.compile(r"\b(ERROR|FATAL)\b")
 
 MAX_LOG_BYTES = 64 * 2**20

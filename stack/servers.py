@@ -83,7 +83,7 @@ async def start_servers(
         return
 
     async def start(server: Server, tick: Tick) -> None:
-        program = await server.prepare(folder, folder.log / "prepare.log")
+        program = await server.prepare(folder, folder.prepare_log)
         child = supervisor.start(program)
         await wait_for_answer(server, environment, ANSWER_LIMIT_SECONDS, child, tick)
 
