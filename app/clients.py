@@ -22,7 +22,6 @@ REDIS_CONNECTIONS = 32
 REDIS_SECONDS = 2.0
 KAFKA_SECONDS = 5.0
 PARTITIONS = 16
-LEDGER_GROUP = "ledger"
 
 
 @asynccontextmanager
@@ -140,16 +139,16 @@ async def open_facts(settings: Settings, *, wait: bool = True) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def open_consumer(settings: Settings, group: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of the topic `orders` that commits only when told to."""
+async def open_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A ledger's consumer of the topic `orders`, which commits only when told to."""
     consumer = AIOKafkaConsumer(
         settings.orders_topic,
         bootstrap_servers=settings.kafka_bootstrap_servers,
-        group_id=group,
+        group_id=settings.ledger_group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_poll_records=settings.ledger_batch,
-        session_timeout_ms=10_000,
+        session_timeout_ms=6_000,  # the shortest that brokers allow: so long a killed ledger's orders wait,
         heartbeat_interval_ms=1_000,
         request_timeout_ms=int(KAFKA_SECONDS * 1000) + 6_000,
     )

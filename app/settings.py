@@ -23,6 +23,7 @@ class Settings:
     owner_database_url: str  # may change the schema; only `ticketcraze migrate` and `admin` use it
     kafka_bootstrap_servers: str
     orders_topic: str
+    ledger_group: str  # the consumer group that all ledgers share
     host: str
     port: int
     public_url: str  # where buyers and the payment provider reach the web application
@@ -58,6 +59,7 @@ class Settings:
             owner_database_url=read.text("OWNER_DATABASE_URL", environ.get("DATABASE_URL")),
             kafka_bootstrap_servers=read.text("KAFKA_BOOTSTRAP_SERVERS"),
             orders_topic=read.text("ORDERS_TOPIC", "orders"),
+            ledger_group=read.text("LEDGER_GROUP", "ledger"),
             host=read.text("HOST", "127.0.0.1"),
             port=read.whole("PORT", 8000, 1, 65_535),
             public_url=read.text("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/"),

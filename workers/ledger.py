@@ -13,7 +13,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from redis.exceptions import RedisError
 
 from app.clients import (
-    LEDGER_GROUP,
     Facts,
     KafkaUnavailable,
     dlq_topic,
@@ -48,7 +47,7 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         open_redis(settings) as redis,
         open_database(settings) as database,
         open_facts(settings) as facts,
-        open_consumer(settings, LEDGER_GROUP) as consumer,
+        open_consumer(settings) as consumer,
         reporting(redis, "ledger", database),
     ):
         ledger = Ledger(database, redis, checkpoint)

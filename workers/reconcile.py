@@ -18,7 +18,8 @@ from app.payments.sandbox import SandboxProvider
 from app.processes import reporting
 from app.settings import Settings
 from app.units import iso, now_ms
-from app.verify import dead_letters, lag, verify
+from app.verify import verify
+from app.verify.log import open_orders_log
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)
@@ -95,12 +96,15 @@ async def judge(settings: Settings, redis: Redis, database: Database) -> None:
     failed = [f"{check.title}: {check.detail}" for check in checks if not check.ok]
     for line in failed:
         log.error("%s", line)
+    async with open_orders_log(settings) as orders_log:
+        facts_behind, _ = await orders_log.lag()
+        dead_letters = await orders_log.dlq()
     verdict = {
         "ok": not failed,
         "checked_at": iso(now_ms()),
         "failed": failed,
-        "lag": await lag(settings),
-        "dlq": await dead_letters(settings),
+        "lag": facts_behind,
+        "dlq": dead_letters.reasons.total() + len(dead_letters.unexplained),
     }
     await redis.set(VERDICT, msgspec.json.encode(verdict))
 
