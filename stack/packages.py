@@ -102,7 +102,7 @@ def is_known(package: str) -> bool:
     if shutil.which("apt-cache") is None:
         return False
     answer = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
-    return answer.returncode == 0
+    return bool(answer.stdout)  # a name that other packages only mention is no error, but says nothing
 
 
 def _may_sudo() -> bool:
