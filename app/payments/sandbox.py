@@ -1,0 +1,166 @@
+"""The sandbox as a payment provider: its API over HTTP, and its callbacks by the Standard Webhooks scheme."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final, Self, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.orders import Order
+from app.payments.http_client import Answer, HttpClient, HttpFailed
+from app.payments.provider import (
+    Attempt,
+    BadNotice,
+    BadSignature,
+    PaymentNotice,
+    ProviderUnavailable,
+    RefundRefused,
+)
+from app.payments.sandbox_messages import (
+    UNREADABLE,
+    Callback,
+    Checkout,
+    CheckoutRequest,
+    Payment,
+    Problem,
+    Refund,
+    RefundRequest,
+    Transactions,
+)
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 5.0
+MOST_CONNECTIONS = 64
+MAX_PAGES = 200
+# A refund that is answered with one of these codes is never carried out.
+FINAL_CODES = ("unknown_transaction", "currency_differs", "exceeds_charge", "key_reused", "invalid")
+
+Body = TypeVar("Body")
+
+
+class SandboxProvider:
+    """The sandbox. Used as `async with SandboxProvider(settings) as provider`; leaving closes its connections."""
+
+    name: Final = "sandbox"
+
+    def __init__(self, settings: Settings) -> None:
+        self._http = HttpClient(
+            settings.sandbox_url, most_connections=MOST_CONNECTIONS, timeout_seconds=TIMEOUT_SECONDS
+        )
+        self._headers = {
+            "authorization": f"Bearer {settings.sandbox_api_key}",
+            "content-type": "application/json",
+            "accept": "application/json",
+        }
+        self._webhook = Webhook(settings.sandbox_webhook_secret)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._http.close()
+
+    async def create_checkout(self, order: Order, attempt: Attempt) -> str:
+        """The address of the page where the buyer pays. Raises ProviderUnavailable."""
+        asked = CheckoutRequest(
+            payment_id=attempt.payment_id,
+            order_id=order.id,
+            amount_minor=order.total_minor,
+            currency=order.currency,
+            description=attempt.description,
+            return_url=attempt.return_url,
+            expires_at_ms=attempt.expires_at_ms,
+        )
+        answer = await self._ask("POST", "/v1/checkouts", msgspec.json.encode(asked))
+        return _content(answer, Checkout).url
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """What a callback says. Raises BadSignature or BadNotice."""
+        try:
+            self._webhook.verify(body, dict(headers), json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:  # not base64 and not UTF-8 are ValueErrors
+            raise BadSignature(str(error)) from error
+        try:
+            callback = msgspec.json.decode(body, type=Callback)
+        except UNREADABLE as error:
+            raise BadNotice(str(error)) from error
+        notice_id = next(value for name, value in headers.items() if name.lower() == "webhook-id")
+        return self._notice(notice_id, callback.data, succeeded=callback.type == "payment.succeeded")
+
+    async def refund(self, transaction_id: str, amount_minor: int, currency: str, idempotency_key: str) -> str:
+        """Gives money of a charge back, once per key; the refund's transaction id.
+
+        Raises RefundRefused or ProviderUnavailable.
+        """
+        asked = RefundRequest(
+            transaction_id=transaction_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            idempotency_key=idempotency_key,
+        )
+        answer = await self._ask("POST", "/v1/refunds", msgspec.json.encode(asked))
+        problem = _problem(answer)
+        if problem.code in FINAL_CODES:
+            raise RefundRefused(f"{problem.code}: {problem.detail}")
+        return _content(answer, Refund).id
+
+    async def list_transactions(self, since_ms: int) -> list[PaymentNotice]:
+        """Successful charges since then (UTC milliseconds, inclusive), oldest first. Raises ProviderUnavailable.
+
+        At most the first 100,000; ask again from the time of the last one for more.
+        """
+        notices: list[PaymentNotice] = []
+        path = f"/v1/transactions?since_ms={since_ms}"
+        for _ in range(MAX_PAGES):
+            page = _content(await self._ask("GET", path), Transactions)
+            for payment in page.transactions:
+                try:
+                    notices.append(self._notice(payment.transaction_id, payment, succeeded=True))
+                except BadNotice as error:  # one of somebody else's must not hide the rest
+                    log.error("transaction %s is left out: %s", payment.transaction_id, error)
+            if page.after is None:
+                break
+            path = f"/v1/transactions?since_ms={since_ms}&after={quote(page.after)}"
+        return notices
+
+    def _notice(self, notice_id: str, payment: Payment, *, succeeded: bool) -> PaymentNotice:
+        return PaymentNotice(
+            notice_id=notice_id,
+            outcome="succeeded" if succeeded else "failed",
+            provider=self.name,
+            order_id=payment.order_id,
+            payment_id=payment.payment_id,
+            transaction_id=payment.transaction_id,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            occurred_at_ms=payment.occurred_at_ms,
+            reason=payment.reason,
+        )
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> Answer:
+        try:
+            return await self._http.request(method, path, self._headers, body)
+        except HttpFailed as error:
+            raise ProviderUnavailable(f"the sandbox does not answer: {error}") from error
+
+
+def _content(answer: Answer, form: type[Body]) -> Body:
+    if not 200 <= answer.status < 300:
+        problem = _problem(answer)
+        raise ProviderUnavailable(f"the sandbox says {answer.status} {problem.code}: {problem.detail}")
+    try:
+        return msgspec.json.decode(answer.body, type=form)
+    except UNREADABLE as error:
+        raise ProviderUnavailable(f"the sandbox's answer is not understood: {error}") from error
+
+
+def _problem(answer: Answer) -> Problem:
+    """The problem in an answer; an empty one when there is none."""
+    try:
+        return msgspec.json.decode(answer.body, type=Problem)
+    except UNREADABLE:
+        return Problem()
