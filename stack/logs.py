@@ -17,6 +17,7 @@ MAX_LOG_BYTES = 64 * 2**20
 MAX_LOOK_BYTES = 64 * 2**10
 MAX_LINES_A_LOOK = 12
 MAX_LINE_CHARACTERS = 400
+NOTE = "---"  # begins the supervisor's own lines
 
 
 class ProcessLog:
@@ -52,7 +53,7 @@ class ProcessLog:
         """Say something about the process, on the console and in its log."""
         self.look()
         with contextlib.suppress(OSError), self.path.open("a") as file:
-            file.write(f"--- {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+            file.write(f"{NOTE} {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
             file.flush()
             self._seen_bytes = file.tell()
         self._console.prefixed(self._name, text)
@@ -65,6 +66,11 @@ class ProcessLog:
         except OSError as error:
             text = f"(no log: {error})"
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+    def last_words(self) -> str:
+        """The last line in brackets, unless it is shown on the console anyway."""
+        line = self.tail(1).strip()[:MAX_LINE_CHARACTERS]
+        return f" ({line})" if line and not line.startswith(NOTE) and not self._trouble.search(line) else ""
 
     def look(self) -> None:
         """Repeat on the console what matters of the lines that came since the last look."""

@@ -128,7 +128,10 @@ class Child:
         lived_seconds = time.monotonic() - self._started_at
         self._process = None
         self._changed()
-        return Ending(f"{describe(code)} after {lived_seconds:.1f} s", lived_seconds, code == 0)
+        reason = f"{describe(code)} after {lived_seconds:.1f} s"
+        if code > 0:
+            reason += self.log.last_words()
+        return Ending(reason, lived_seconds, code == 0)
 
 
 @dataclass(frozen=True)
