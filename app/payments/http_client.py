@@ -1,7 +1,7 @@
 """A small HTTP/1.1 client for the sandbox's two sides: one origin, kept connections, every wait and size bounded.
 
-A payment takes two requests that cost one of the sale's few cores. Measured on one core, sixteen at once:
-1,455 µs of CPU a request with httpx, 971 with httpcore, under 30 with this.
+Every payment takes two such requests. Measured with sixteen at once on uvloop, CPU a request: 1,500 µs with httpx,
+1,000 with httpcore, 19 with this; at 300 orders a second that is most of a core, or next to nothing.
 """
 
 import asyncio
