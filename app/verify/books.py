@@ -7,7 +7,6 @@ whole of one table, grouped, and gives back only what is wrong.
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from asyncmy.errors import MySQLError
@@ -16,8 +15,7 @@ from app.catalog import Stock
 from app.database import Connection, Database, Row
 from app.orders import claim
 from app.units import to_minor
-
-MOST_NAMED = 100
+from app.verify.finding import MOST_NAMED, Finding
 
 # What an order keeps of the money that came for it, and what of that is on its way back or could not go back.
 _KEPT = """SUM(CASE WHEN p.kind = 'CHARGE' AND p.status = 'COMPLETED' THEN p.amount
@@ -35,13 +33,13 @@ _PAID = f"""
     LIMIT %s"""  # noqa: S608  # no input in it
 # Money in REVIEW or of an unknown order waits for somebody; any other order keeps none but for its total.
 _KEPT_WRONGLY = f"""
-    SELECT p.order_id, p.currency, COALESCE(o.status, 'UNKNOWN') AS status, o.currency AS order_currency,
+    SELECT p.order_id, p.currency, COALESCE(o.status, 'UNKNOWN') AS order_status, o.currency AS order_currency,
            {_KEPT} AS kept, {_GOING_BACK} AS going_back
     FROM payments p LEFT JOIN orders o ON o.id = p.order_id
     WHERE (%s IS NULL OR RIGHT(p.order_id, 8) = %s)
     GROUP BY p.order_id, p.currency, o.status, o.currency
-    HAVING kept < 0 OR kept > going_back AND status NOT IN ('REVIEW', 'UNKNOWN')
-           AND NOT (status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND order_currency = p.currency)
+    HAVING kept < 0 OR kept > going_back AND order_status NOT IN ('REVIEW', 'UNKNOWN')
+           AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND order_currency = p.currency)
     LIMIT %s"""  # noqa: S608  # no input in it
 _MONEY = """
     SELECT p.currency, COALESCE(o.status, 'UNKNOWN') AS status,
@@ -65,16 +63,6 @@ _EXCESSIVE_REFUNDS = """
     WHERE r.kind = 'REFUND' AND r.status <> 'REFUND_FAILED' AND (%s IS NULL OR RIGHT(r.order_id, 8) = %s)
     GROUP BY c.id, c.order_id, c.amount HAVING refunds > c.amount
     LIMIT %s"""
-
-Figures = dict[str, int | str]
-
-
-@dataclass
-class Finding:
-    """What one check saw: `problems` is empty when all is well."""
-
-    figures: Figures = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -198,7 +186,7 @@ class Books:
             )
         for row in await self._connection.fetch_all(_KEPT_WRONGLY, (*self._tail, MOST_NAMED)):
             finding.problems.append(
-                f"order {row['order_id']}: {row['status']}, and {row['kept']} {row['currency']} was kept"
+                f"order {row['order_id']}: {row['order_status']}, and {row['kept']} {row['currency']} was kept"
             )
         await self._balance(finding)
         return finding
