@@ -67,14 +67,15 @@ const MILESTONES = [1000, 500, 250, 100, 50, 20, 10, 5, 3, 1, 0];
 let before = null;
 
 // Speaks when the view changes, a milestone of the place is passed, or a time limit is near.
-export function announce({ view, ending, slots }, place) {
+export function announce({ view, ending, flags, slots }, place) {
   const ahead = view === "waiting" ? (place?.position ?? null) : null;
   const now = { view, ahead, pass: ending.pass, hold: ending.hold };
   const was = before;
   before = now;
   if (!was) return;
   if (was.view !== view) {
-    say(`${SPOKEN[view] ?? ""} ${ahead === null ? "" : `${count(ahead)} ahead of you.`}`.trim());
+    const words = view === "held" && flags.declined ? "Your bank declined, and nothing was charged. You can try again." : (SPOKEN[view] ?? "");
+    say(`${words} ${ahead === null ? "" : `${count(ahead)} ahead of you.`}`.trim());
     if (view === "admitted") call();
   } else if (view === "admitted" && now.pass && !was.pass) {
     say("Less than a minute left to reserve.");

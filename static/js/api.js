@@ -7,7 +7,7 @@ const ANSWER_WITHIN_MS = 12_000;
 export class Problem extends Error {
   constructor(status, { code, title, detail } = {}) {
     super(title ?? code);
-    Object.assign(this, { status, code: code ?? "unreachable", detail });
+    Object.assign(this, { status, code: code ?? "unreachable", detail: detail || title });
   }
   // Without a clear answer the call may have worked: the same call must be repeated, not a new one made.
   get answered() {

@@ -5,11 +5,14 @@ import { call, Problem } from "./api.js";
 import { keepLive } from "./live.js";
 import { count, left, money } from "./money.js";
 import { reserve, unanswered } from "./ordering.js";
-import { $, $$, confirmed, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "./page.js";
+import { $, $$, confirmed, localTimes, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "./page.js";
 import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
-import { currentOrder, isFinal, isQueued, reduce, viewOf } from "./state.js";
+import { currentOrder, isFinal, reduce, viewOf } from "./state.js";
 import { learnServerTime, serverNowMs, spanWords } from "./time.js";
 import { helpFor, PAYMENT_WORDS, words } from "./words.js";
+
+const LOST_AFTER_MS = 5_000; // shorter breaks are not worth a word
+const NOTICE_WITHIN_MS = 2_000;
 
 const first = JSON.parse($("#state").textContent);
 learnServerTime(first.server_now);
@@ -21,7 +24,6 @@ let state = {
   staying: sessionStorage.getItem(stayKey) === "1",
   returned: new URLSearchParams(location.search).has("paid"),
 };
-let unansweredItems = unanswered(slug)?.items ?? null;
 let link = "connecting";
 let live = null;
 let busy = false;
@@ -41,7 +43,7 @@ function show() {
   }
   if (showView(view)) showProblem("");
   if (state.event.skus && view === "admitted") {
-    now.slots.reserve_words = showShop(state, { locked: busy, open: now.slots.pass_clock !== "0:00" });
+    now.slots.reserve_words = showShop(state, { busy, unsure: Boolean(unanswered(slug)), open: now.slots.pass_clock !== "0:00" });
   }
   setSlots({ ...now.slots, link: linkWords() });
   setFlags(now.flags);
@@ -83,10 +85,10 @@ function showWay() {
 }
 
 function linkWords() {
-  const age = spanWords(live?.ageMs() ?? 0);
+  const ageMs = live?.ageMs() ?? 0;
   if (link === "live") return "Live";
   if (link === "refused") return "Not connected: this page was refused. Reload it, or open the sale again.";
-  if (link === "reconnecting") return `Reconnecting. Shown as it was ${age} ago`;
+  if (link === "reconnecting") return `Reconnecting. As of ${ageMs < 2_000 ? "now" : `${spanWords(ageMs)} ago`}`;
   return "Updates every few seconds";
 }
 
@@ -96,19 +98,22 @@ async function poll() {
   const [event, place, fresh] = await Promise.all([
     state.page === "order" ? null : call("GET", `/api/v1/events/${slug}`),
     state.page === "order" || !joined ? null : call("GET", `/api/v1/events/${slug}/queue`),
-    order && !isFinal(order) ? call("GET", `/api/v1/orders/${order.order_id}`) : null,
+    order && (state.page === "order" || !isFinal(order)) ? call("GET", `/api/v1/orders/${order.order_id}`) : null,
   ]);
   if (event) change({ type: "event", event });
   if (place) change({ type: "place", ...place });
   if (fresh) change({ type: "order", ...fresh });
-  return place?.poll_after_ms ?? (joined ? 3_000 : 10_000);
+  return place?.poll_after_ms ?? (order && !isFinal(order) ? 3_000 : 10_000);
 }
 
 // A frame says that an order changed; its items and payments come from the order itself.
 async function onFrame(frame) {
   if (frame.type === "ping") return learnServerTime(frame.server_now);
   const known = frame.type === "order" && state.orders.find((o) => o.order_id === frame.order_id);
+  const paused = frame.type === "stock" && frame.sale === "paused" && state.event.sale !== "paused";
   change(frame);
+  // The organiser's words are in the event, and everyone asks for them now: not all in the same instant.
+  if (paused) setTimeout(() => poll().catch(() => {}), Math.random() * NOTICE_WITHIN_MS);
   if (frame.type !== "order" || (known && known.version >= frame.version && known.items.length)) return;
   if (!known && state.page === "order") return;
   try {
@@ -145,12 +150,10 @@ const join = () => attempt(async () => {
 
 const reserveChosen = () => attempt(async () => {
   const ids = new Map(state.event.skus.map((sku) => [String(sku.id), sku]));
-  const items = basketItems().map(({ id, quantity }) => ({ sku_id: ids.get(id).id, quantity }));
-  const answer = await reserve(slug, items);
-  const held = (unansweredItems ?? items).map(({ sku_id, quantity }) => ({ sku_id, quantity, name: ids.get(String(sku_id)).name, price: ids.get(String(sku_id)).price }));
-  unansweredItems = null;
+  const answer = await reserve(slug, basketItems().map(({ id, quantity }) => ({ sku_id: ids.get(id).id, quantity })));
   emptyBasket();
-  change({ type: "order", version: 0, items: held, payments: [], ...answer });
+  const items = answer.items.map((item) => ({ ...ids.get(String(item.sku_id)), ...item }));
+  change({ type: "order", version: 0, payments: [], ...answer, items });
 });
 
 const actions = {
@@ -203,18 +206,19 @@ for (const anchor of $$("[data-copy]")) {
 }
 
 setUpSound();
+localTimes();
 if (state.event.skus) setUpShop(show);
 live = keepLive({
   path: `/ws/events/${slug}`,
-  withSocket: state.page === "order" ? !isFinal(state.orders[0]) : Boolean(state.place && state.place.status !== "left"),
+  withSocket: state.page === "order" || Boolean(state.place && state.place.status !== "left"),
   onFrame,
   onLink(value) {
-    if (link === "live" && value === "reconnecting") say("Connection lost. Reconnecting.");
     link = value;
+    if (value === "reconnecting") setTimeout(() => { if (link === value) say("Connection lost. Reconnecting."); }, LOST_AFTER_MS);
     show();
   },
   poll,
 });
 show();
 setInterval(show, 250);
-if (unansweredItems && isQueued(state) === false) reserveChosen();
+if (state.page !== "order" && unanswered(slug)) reserveChosen();

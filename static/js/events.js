@@ -1,4 +1,4 @@
-// The list of sales: times in the reader's own zone.
-import { dayAndHour } from "./time.js";
+// The lists of sales: times in the reader's own zone.
+import { localTimes } from "./page.js";
 
-for (const time of document.querySelectorAll("time[data-at]")) time.textContent = dayAndHour(time.dataset.at);
+localTimes();

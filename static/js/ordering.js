@@ -8,7 +8,7 @@ const TRIES = 4;
 const keyName = (slug) => `tc:order:${slug}`;
 export const unanswered = (slug) => JSON.parse(sessionStorage.getItem(keyName(slug)) ?? "null");
 
-// Resolves to the 202 answer. Throws a Problem; `unanswered` still tells whether it must be repeated.
+// Resolves to the 202 answer with the items it is about. Throws a Problem; `unanswered` still tells whether it must be repeated.
 export async function reserve(slug, items) {
   const sent = unanswered(slug) ?? { key: crypto.randomUUID(), items };
   sessionStorage.setItem(keyName(slug), JSON.stringify(sent));
@@ -16,7 +16,7 @@ export async function reserve(slug, items) {
     try {
       const answer = await call("POST", `/api/v1/events/${slug}/orders`, { body: { items: sent.items }, headers: { "Idempotency-Key": sent.key } });
       sessionStorage.removeItem(keyName(slug));
-      return answer;
+      return { ...answer, items: sent.items };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (problem.answered) sessionStorage.removeItem(keyName(slug));

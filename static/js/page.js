@@ -1,5 +1,7 @@
 // Copies words onto the page. Everything goes in as text, never as markup.
 
+import { dayAndHour } from "./time.js";
+
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
@@ -10,6 +12,7 @@ export function setText(element, text) {
   if (element.dataset.text === text) return;
   const known = element.dataset.text ?? element.textContent.trim();
   element.dataset.text = text;
+  if ("fit" in element.dataset) element.classList.toggle("figure-long", text.length > 5);
   if (known === text) return;
   if ("roll" in element.dataset && !calm.matches && document.visibilityState === "visible") roll(element, known, text);
   else element.textContent = text;
@@ -65,6 +68,11 @@ export function showView(view) {
     $(`[data-view="${view}"] h2`)?.focus({ preventScroll: true });
   }
   return changed;
+}
+
+// Times are in UTC in the page as served; here they become the reader's own.
+export function localTimes() {
+  for (const time of $$("time[data-at]")) time.textContent = dayAndHour(time.dataset.at);
 }
 
 export function say(text) {

@@ -23,8 +23,10 @@ export function setUpShop(changed) {
   }
 }
 
-// locked: an order is on its way, so nothing may change under it.
-export function showShop(state, { locked, open }) {
+// busy: an order is on its way; unsure: one was sent and no answer came. Nothing may change under either.
+// Returns the words of the button.
+export function showShop(state, { busy, unsure, open }) {
+  const locked = busy || unsure;
   const limit = mayStillBuy(state);
   let total = 0, currency = "USD";
   for (const sku of state.event.skus) {
@@ -43,6 +45,8 @@ export function showShop(state, { locked, open }) {
   }
   const n = chosen();
   const button = $("[data-action=reserve]");
-  button.disabled = locked || !open || n === 0;
-  return locked ? "Reserving…" : n ? `Reserve ${counted(n, "ticket", "tickets")} · ${money(total, currency)}` : limit ? "Choose tickets" : "You have reached the limit";
+  button.disabled = busy || (!unsure && (!open || n === 0));
+  if (busy) return "Reserving…";
+  if (unsure) return "Send it again";
+  return n ? `Reserve ${counted(n, "ticket", "tickets")} · ${money(total, currency)}` : limit ? "Choose tickets" : "You have reached the limit";
 }

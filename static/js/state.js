@@ -13,7 +13,7 @@ export function reduce(state, frame) {
       return { ...state, place };
     }
     case "not_joined":
-      return { ...state, place: null };
+      return state.place?.status === "left" ? state : { ...state, place: null };
     case "event":
       return { ...state, event: { ...state.event, ...frame.event } };
     case "stock": {

@@ -33,10 +33,11 @@ export function spanWords(ms) {
 export function etaWords(range) {
   if (!range) return "working it out";
   const [low, high] = range;
-  if (high < 60) return "less than a minute";
-  const from = Math.max(1, Math.floor(low / 60));
-  const to = Math.ceil(high / 60);
-  return from === to ? `about ${to} min` : `${from} to ${to} min`;
+  if (high < 60) return "under a minute";
+  const [unit, name] = high < 5400 ? [60, "min"] : [3600, "hours"];
+  const from = Math.max(1, Math.floor(low / unit));
+  const to = Math.ceil(high / unit);
+  return from === to ? `about ${to} ${name}` : `${from} to ${to} ${name}`;
 }
 
 const at = (iso, options) => new Date(iso).toLocaleString("en", options);

@@ -63,7 +63,7 @@ export function words(state, now) {
       hold_words: hold.words,
       total,
       pay_words: order?.status === "PENDING" ? `Pay ${total}` : "Writing it down…",
-      code: order ? `${order.order_id.slice(-8, -4)}-${order.order_id.slice(-4)}`.toUpperCase() : "",
+      code: order ? `${order.order_id.slice(9, 13)}-${order.order_id.slice(24, 28)}`.toUpperCase() : "",
       order_id: order?.order_id ?? "",
       yours_words: `${counted(tickets, "ticket", "tickets")}, ${total} paid. We look forward to seeing you.`,
       lapsed_title: lapsedTitle,
@@ -123,9 +123,11 @@ const HELP = {
   paused: "The sale is paused. Nothing was reserved; your turn is kept.",
   not_ready: "The sale is not ready yet. Try again in a few seconds.",
   not_payable: "This order can’t be paid any more. What became of it is shown here.",
+  not_cancelable: "There is nothing left to give back. What became of the order is shown here.",
+  provider_unavailable: "The payment provider does not answer. Your tickets stay held: try again in a few seconds.",
   closed: "The sale has ended.",
   unauthorized: "This browser is not known here any more. Join the queue again, or use your “other device” link.",
   not_found: "That is not there any more. Reload the page.",
   unreachable: "We didn’t hear back. Check your connection and try again: nothing happens twice.",
 };
-export const helpFor = (problem) => HELP[problem.code] ?? `${problem.detail || "That did not work"}. Try again in a few seconds. (${problem.status})`;
+export const helpFor = (problem) => HELP[problem.code] ?? `${problem.detail ?? "That did not work."} Try again in a few seconds. (${problem.code})`;

@@ -31,7 +31,7 @@ export function setUpControls(slug, onSnapshot) {
         onSnapshot(await call("POST", `/api/v1/admin/events/${slug}/state`, { body: { state, ...(notice && { notice }) } }));
       } catch (refusal) {
         if (!(refusal instanceof Problem)) throw refusal;
-        problem.textContent = refusal.status === 401 ? "You are signed out. Reload the page and sign in again." : `Not changed: ${refusal.detail ?? "no answer came"}. Try again.`;
+        problem.textContent = refusal.status === 401 ? "You are signed out. Reload the page and sign in again." : `Not changed. ${refusal.detail ?? "No answer came: try again."}`;
       } finally {
         button.disabled = false;
       }

@@ -3,13 +3,13 @@
 import { call } from "../api.js";
 import { keepLive } from "../live.js";
 import { count, money } from "../money.js";
-import { $, $$, setRows, setSlots, setText } from "../page.js";
+import { $, $$, setFlags, setRows, setSlots, setText } from "../page.js";
 import { clock, hourOf, learnServerTime, serverNowMs, spanWords } from "../time.js";
 import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
 import { add, flowPerMinute, keep, recall, sampleOf, soldOutAt, STAGES } from "./history.js";
 
-const SALE_WORDS = { scheduled: "Not open yet", open: "On sale", paused: "Paused", sold_out: "Sold out", closed: "Closed" };
+const SALE_WORDS = { scheduled: "Not open yet", open: "On sale", paused: "Paused", sold_out: "Sold out", closed: "Closed", not_ready: "Being prepared" };
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
 const FEED_ROWS = 40;
 
@@ -43,8 +43,10 @@ function show() {
     taken: money(cash.taken, cash.currency), pending: money(cash.pending, cash.currency), refunded_money: money(cash.refunded, cash.currency),
     success: rate ? `${((100 * cash.charges_completed) / rate).toFixed(1)}%` : "–",
     success_words: rate ? `${count(cash.charges_failed)} of ${count(rate)} declined` : "no payments yet",
-    outbox: count(trust.outbox), lag: count(trust.lag), dlq: count(trust.dlq),
+    ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? "–" : count(trust[name])])),
+    notice: event.notice ?? "",
   });
+  setFlags({ paused: event.sale === "paused" && Boolean(event.notice) });
   $("main").dataset.state = event.sale;
   $("[data-sale]").dataset.sale = event.sale;
   document.title = `${count(sumOf("sold"))} of ${count(sumOf("capacity"))} · ${event.name}`;
@@ -85,7 +87,7 @@ function showTrust({ verdict, processes, ...queues }) {
   setRows($("[data-failed]"), "failed-row", (verdict?.failed ?? []).map((line) => [line]));
   for (const [name, limit] of Object.entries(HIGH)) $(`[data-queue="${name}"]`).classList.toggle("high", queues[name] > limit);
   const silent = processes.filter((process) => !process.ok);
-  setSlots({ processes: silent.length ? `${silent.length} of ${processes.length} processes do not answer` : `All ${processes.length} processes answer` });
+  setSlots({ processes: silent.length ? `${silent.length} of ${processes.length} do not answer` : `All ${processes.length} processes answer` });
   const list = $("[data-processes]");
   setRows(list, "process-row", [...silent, ...processes.filter((process) => process.ok)].map((process) => [process.name, process.ok ? "ok" : `silent for ${spanWords(process.age_seconds * 1000)}`]));
   [...list.children].forEach((row, i) => row.classList.toggle("silent", i < silent.length));
