@@ -265,7 +265,7 @@ async def _status(settings: Settings, arguments: argparse.Namespace) -> Answer:
         for s in servers
     ]
     lines += [
-        f"{p['name']:<12} pid {p['pid']:<8} {p['sockets']} sockets, reported {p['age_seconds']} s ago  {p['health']}"
+        f"{p['name']:<12} pid {p['pid']:<8} {p['sockets']} sockets, seen {p['age_seconds']} s ago  {p['health']}"
         for p in processes
     ]
     return {"ok": ok, "servers": servers, "processes": processes}, "\n".join(lines)

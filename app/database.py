@@ -88,6 +88,9 @@ class Database:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 await link.__aenter__()
         except (TimeoutError, OSError, MySQLError) as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():  # asyncmy tells a cancelled connect as a lost connection
+                raise asyncio.CancelledError from error
             raise DatabaseUnavailable(str(error) or "no connection in time") from error
         raw = link.raw_connection
         try:

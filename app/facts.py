@@ -113,6 +113,10 @@ Fact = (
 )
 
 
+# What msgspec raises on bytes that are no JSON, not UTF-8, of another form, or nested without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class UndecodableFact(Exception):
     """The bytes are not a fact of a known type and version; the text says why."""
 
@@ -132,7 +136,7 @@ def decode(record: bytes) -> Fact:
     """The fact in a Kafka record. Raises UndecodableFact."""
     try:
         fact: Fact = _Codec.decoder.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UndecodableFact(str(error)) from error
     if fact.version != 1:
         raise UndecodableFact(f"{type(fact).__name__} version {fact.version} is not known")

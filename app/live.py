@@ -9,7 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from app.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
 from app.reservations import held_order, order_ids_of
 from app.shapes import NEAR_FRONT, order_frame, place_shape, stock_shape
 from app.units import iso, now_ms
-from app.waiting_room import NotJoined, NotReady, Place, RankTable, look, mark_seen, rank_table
+from app.waiting_room import NotReady, Place, RankTable, look_many, mark_seen, rank_table
 
 log = logging.getLogger(__name__)
 
@@ -193,16 +193,13 @@ class Hub:
                         socket.post(order["order_id"], frame)
             case "admitted" | "lapsed" | "left" as status:
                 numbers = news.get("numbers", [0] * len(news["buyers"]))
+                expires_at_ms = news.get("expires_at_ms", 0)
                 for buyer_id, number in zip(news["buyers"], numbers, strict=True):
                     for socket in room.sockets.get(buyer_id, ()):
+                        number = number or (0 if status == "left" else socket.place.number)
                         socket.tell_place(
-                            Place(
-                                status,
-                                number or (0 if status == "left" else socket.place.number),
-                                0,
-                                socket.place.waiting,
-                                news.get("expires_at_ms", 0),
-                                socket.place.rate_per_minute,
+                            replace(
+                                socket.place, status=status, number=number, position=0, expires_at_ms=expires_at_ms
                             )
                         )
         self._due.add(event_id)
@@ -211,10 +208,18 @@ class Hub:
     async def _resync(self) -> None:
         """Brings every socket up to date after news may have been missed."""
         for event_id, room in list(self._rooms.items()):
-            for socket in room.all():
-                with suppress(NotJoined):
-                    socket.tell_place(await look(self._redis, event_id, socket.buyer_id))
+            sockets = room.all()
+            await self._look(event_id, sockets)
+            for socket in sockets:
                 await self._tell_all(room, socket)
+
+    async def _look(self, event_id: int, sockets: list[Socket]) -> None:
+        """Asks Redis where the buyers of these sockets stand, and tells them."""
+        for first in range(0, len(sockets), SLICE):
+            asked = sockets[first : first + SLICE]
+            places = await look_many(self._redis, event_id, [socket.buyer_id for socket in asked])
+            for socket, place in zip(asked, places, strict=True):
+                socket.tell_place(place or replace(socket.place, status="left", number=0, expires_at_ms=0))
 
     async def _keep_ticking(self) -> None:
         next_full = next_seen = 0.0
@@ -246,6 +251,7 @@ class Hub:
         changed = frame != room.stock_frame
         room.stock_frame = frame
         now = time.monotonic()
+        doubtful = []
         for index, socket in enumerate(room.all()):
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -254,11 +260,11 @@ class Hub:
                 continue
             if changed:
                 socket.post("stock", frame)
-            if socket.place.status == "lobby" and table.state != "scheduled":
-                with suppress(NotJoined):  # the draw gave this buyer a number
-                    socket.tell_place(await look(self._redis, event_id, socket.buyer_id))
+            if _is_doubtful(socket.place, table):
+                doubtful.append(socket)
             elif place := _moved(socket, table, now):
                 socket.tell_place(place)
+        await self._look(event_id, doubtful)
 
     async def _close_slow(self, socket: Socket) -> None:
         log.info("a socket is too slow")
@@ -273,6 +279,15 @@ class Hub:
             for room in list(self._rooms.values()):
                 for socket in room.all():
                     socket.post("ping", frame)
+
+
+def _is_doubtful(place: Place, table: RankTable) -> bool:
+    """Whether what the socket was told last cannot be so any more: drawn, called, or the pass ended."""
+    if place.status == "lobby":
+        return table.state not in ("scheduled", "closed")
+    if place.status == "waiting":
+        return not table.numbers or place.number < table.numbers[0]
+    return place.status == "admitted" and place.expires_at_ms < now_ms()
 
 
 def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:

@@ -64,14 +64,22 @@ async def join(redis: Redis, event_id: int, buyer_id: str, max_waiting: int) -> 
 
 async def look(redis: Redis, event_id: int, buyer_id: str) -> Place:
     """Where the buyer stands; looking counts as being seen. Raises NotReady, NotJoined."""
-    names = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
-    answer = await scripts.run(redis, "place", keys(event_id, *names), [buyer_id])
-    if answer == "NOT_READY":
-        raise NotReady
-    if answer == "NOT_JOINED":
+    place = (await look_many(redis, event_id, [buyer_id]))[0]
+    if place is None:
         raise NotJoined
-    status, number, ahead, waiting, expires_at_ms, rate_per_minute = answer
-    return Place(status, number, ahead, waiting, expires_at_ms, rate_per_minute)
+    return place
+
+
+async def look_many(redis: Redis, event_id: int, buyer_ids: Sequence[str]) -> list[Place | None]:
+    """Where buyers stand, in one round trip; None for one without a place. Raises NotReady."""
+    names = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
+    calls: list[scripts.Call] = [(keys(event_id, *names), [buyer_id]) for buyer_id in buyer_ids]
+    places: list[Place | None] = []
+    for answer in await scripts.run_many(redis, "place", calls):
+        if answer == "NOT_READY":
+            raise NotReady
+        places.append(None if answer == "NOT_JOINED" else Place(*answer))
+    return places
 
 
 async def leave(redis: Redis, event_id: int, buyer_id: str) -> None:

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from app.facts import UNREADABLE
 from app.tokens import BUYER_SECONDS, BadToken, Buyer
 from app.web.services import Services, services_of
 
@@ -103,7 +104,7 @@ async def read_json(request: Request, form: type[T]) -> T:
     """The body as `form`. Raises Problem `too_large` or `invalid`."""
     try:
         return msgspec.json.decode(await read_body(request), type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise invalid(str(error)) from None
 
 
