@@ -1,0 +1,478 @@
+"""The lifecycle of an order: each way by itself, then random histories against a model and what is always true."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+
+from app.facts import (
+    CancelRequested,
+    Fact,
+    HoldLapsed,
+    OrderPlaced,
+    PaymentStarted,
+    PaymentSucceeded,
+    RefundFailed,
+    RefundRequested,
+    RefundSucceeded,
+)
+from app.orders import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
+from tests.order_facts import (
+    HOLD_ENDS_MS,
+    ITEMS,
+    ORDER_ID,
+    TOTAL,
+    canceled,
+    declined,
+    histories,
+    lapsed,
+    own_charge,
+    own_refund,
+    paid,
+    placed,
+    refund_asked,
+    refund_refused,
+    refunded,
+    started,
+)
+
+NEVER_SEEN = Order(ORDER_ID, UNKNOWN, event_id=7)
+
+# From -> to, as the module's docstring and DESIGN have them.
+TRANSITIONS = {
+    UNKNOWN: {"PENDING", "REVIEW"},
+    "PENDING": {"CONFIRMED", "EXPIRED", "CANCELED", "REVIEW"},
+    "EXPIRED": {"CONFIRMED", "REVIEW"},
+    "CANCELED": {"CONFIRMED", "REVIEW"},
+    "CONFIRMED": {"PARTIALLY_REFUNDED", "REFUNDED"},
+    "PARTIALLY_REFUNDED": {"REFUNDED"},
+    "REVIEW": {"REFUNDED"},
+    "REFUNDED": set(),
+}
+
+
+CLAIMS = {"PENDING": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
+
+
+def after(*facts: Fact, reclaimed: bool = False) -> Order:
+    """The order after these facts; given-up stock is claimed again, or not."""
+    order = NEVER_SEEN
+    for fact in facts:
+        order = apply(order, fact, reclaimed and needs_reclaim(order, fact))
+    return order
+
+
+def payments(order: Order, kind: str) -> list[tuple[str, int]]:
+    """Status and amount of each charge or refund."""
+    return [(payment.status, payment.amount_minor) for payment in order.payments if payment.kind == kind]
+
+
+def test_a_new_order_is_pending_and_is_what_was_asked_for() -> None:
+    order = after(placed())
+
+    assert (order.status, order.version, claim(order.status)) == ("PENDING", 1, "held")
+    assert (order.items, order.total_minor, order.currency) == (ITEMS, TOTAL, "USD")
+    assert (order.buyer_id, order.idempotency_key, order.expires_at_ms) == ("b" * 32, "key", HOLD_ENDS_MS)
+
+
+def test_paying_in_time_confirms_the_order() -> None:
+    order = after(placed(), started("try 1"), paid("tx 1"))
+
+    assert (order.status, order.version, claim(order.status)) == ("CONFIRMED", 3, "sold")
+    assert [(p.id, p.status, p.transaction_id) for p in order.payments] == [("try 1", "COMPLETED", "tx 1")]
+
+
+def test_money_that_overtakes_its_attempt_counts_once() -> None:
+    order = after(placed(), paid("tx 1"), started("try 1"))
+
+    assert order.status == "CONFIRMED"
+    assert payments(order, "CHARGE") == [("COMPLETED", TOTAL), ("PENDING", TOTAL)]
+
+
+def test_a_decline_leaves_the_hold_and_the_next_try_confirms() -> None:
+    pending = after(placed(), started("try 1"), declined("try 1"))
+    assert (pending.status, payments(pending, "CHARGE")) == ("PENDING", [("FAILED", TOTAL)])
+
+    confirmed = after(
+        placed(), started("try 1"), declined("try 1"), started("try 2"), paid("tx 1", payment_id="try 2")
+    )
+    assert confirmed.status == "CONFIRMED"
+    assert payments(confirmed, "CHARGE") == [("FAILED", TOTAL), ("COMPLETED", TOTAL)]
+
+
+def test_a_decline_that_comes_after_the_money_changes_nothing() -> None:
+    confirmed = after(placed(), started("try 1"), paid("tx 1"))
+    assert apply(confirmed, declined("try 1")) is confirmed
+
+
+def test_a_hold_that_lapses_gives_the_tickets_back() -> None:
+    order = after(placed(), lapsed())
+    assert (order.status, claim(order.status)) == ("EXPIRED", "none")
+
+
+def test_an_earlier_end_than_the_holds_own_does_not_end_it() -> None:
+    pending = after(placed())
+    assert apply(pending, lapsed(HOLD_ENDS_MS - 1)) is pending
+
+
+def test_a_buyer_gives_the_tickets_back() -> None:
+    order = after(placed(), canceled())
+    assert (order.status, claim(order.status)) == ("CANCELED", "none")
+
+
+@pytest.mark.parametrize("too_late", [lapsed(), canceled()])
+def test_what_is_paid_can_neither_lapse_nor_be_canceled(too_late: Fact) -> None:
+    confirmed = after(placed(), paid("tx 1"))
+    assert apply(confirmed, too_late) is confirmed
+
+
+@pytest.mark.parametrize("gave_up", [lapsed(), canceled()])
+def test_late_money_confirms_when_the_stock_could_be_claimed_again(gave_up: Fact) -> None:
+    late = paid("tx 1")
+    assert needs_reclaim(after(placed(), gave_up), late)
+
+    order = after(placed(), gave_up, late, reclaimed=True)
+    assert (order.status, payments(order, "REFUND")) == ("CONFIRMED", [])
+
+
+@pytest.mark.parametrize("gave_up", [lapsed(), canceled()])
+def test_late_money_goes_back_by_itself_when_the_tickets_are_gone(gave_up: Fact) -> None:
+    order = after(placed(), gave_up, paid("tx 1"), reclaimed=False)
+
+    assert order.status == after(placed(), gave_up).status
+    assert payments(order, "REFUND") == [("REFUND_PENDING", TOTAL)]
+
+    returned = apply(order, refunded(own_refund(own_charge("tx 1"))))
+    assert (returned.status, payments(returned, "REFUND")) == (order.status, [("REFUNDED", TOTAL)])
+
+
+def test_what_was_paid_twice_goes_back_once() -> None:
+    order = after(placed(), started("try 1"), paid("tx 1"), paid("tx 2"))
+
+    assert order.status == "CONFIRMED"
+    assert payments(order, "CHARGE") == [("COMPLETED", TOTAL)] * 2
+    assert [(p.parent_id, p.amount_minor) for p in order.payments if p.kind == "REFUND"] == [
+        (own_charge("tx 2"), TOTAL)
+    ]
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(TOTAL - 1, "USD"), (TOTAL + 1, "USD"), (TOTAL, "EUR")])
+@pytest.mark.parametrize("gave_up", [[], [lapsed()], [canceled()]])
+def test_a_wrong_amount_or_currency_is_reviewed(amount: int, currency: str, gave_up: list[Fact]) -> None:
+    wrong = paid("tx 1", amount_minor=amount, currency=currency)
+    assert not needs_reclaim(after(placed(), *gave_up), wrong)
+
+    order = after(placed(), *gave_up, wrong)
+    assert (order.status, claim(order.status)) == ("REVIEW", "none")
+    assert payments(order, "CHARGE") == [("COMPLETED", amount)]
+    assert payments(order, "REFUND") == []
+
+
+def test_what_is_reviewed_ends_when_all_of_it_went_back() -> None:
+    review = after(placed(), paid("tx 1", currency="EUR"), refund_asked("refund 1", own_charge("tx 1"), 4_000))
+    part = apply(review, refunded("refund 1"))
+    assert part.status == "REVIEW"
+
+    rest = apply(part, refund_asked("refund 2", own_charge("tx 1"), TOTAL - 4_000))
+    assert apply(rest, refunded("refund 2")).status == "REFUNDED"
+
+
+def test_an_order_is_refunded_in_part_and_then_in_full() -> None:
+    asked = after(placed(), started("try 1"), paid("tx 1"), refund_asked("refund 1", "try 1", 4_000))
+    assert asked.status == "CONFIRMED"
+
+    part = apply(asked, refunded("refund 1"))
+    assert (part.status, claim(part.status)) == ("PARTIALLY_REFUNDED", "sold")
+
+    full = apply(apply(part, refund_asked("refund 2", "try 1", 5_000)), refunded("refund 2"))
+    assert (full.status, claim(full.status)) == ("REFUNDED", "none")
+
+
+def test_a_part_that_went_back_is_seen_whatever_was_paid_in_another_currency() -> None:
+    asked = after(
+        placed(),
+        started("try 1"),
+        paid("tx 1"),
+        paid("tx 2", currency="EUR"),
+        refund_asked("refund 1", "try 1", 4_000),
+    )
+    assert apply(asked, refunded("refund 1")).status == "PARTIALLY_REFUNDED"
+
+
+def test_no_more_goes_back_than_was_paid() -> None:
+    asked = after(placed(), started("try 1"), paid("tx 1"), refund_asked("refund 1", "try 1", 8_000))
+
+    assert apply(asked, refund_asked("refund 2", "try 1", 1_001)) is asked
+    assert apply(asked, refund_asked("refund 2", "try 1", 0)) is asked
+    assert apply(asked, refund_asked("refund 2", "try 1", -1)) is asked
+    assert apply(asked, refund_asked("refund 2", "try 2", 1_000)) is asked
+    assert apply(asked, refund_asked("refund 2", "try 1", 1_000)) is not asked
+
+
+def test_a_refund_that_the_provider_refused_can_be_asked_for_again() -> None:
+    refused = after(
+        placed(),
+        started("try 1"),
+        paid("tx 1"),
+        refund_asked("refund 1", "try 1", TOTAL),
+        refund_refused("refund 1"),
+    )
+    assert (refused.status, payments(refused, "REFUND")) == ("CONFIRMED", [("REFUND_FAILED", TOTAL)])
+
+    again = apply(refused, refund_asked("refund 2", "try 1", TOTAL))
+    assert apply(again, refunded("refund 2")).status == "REFUNDED"
+
+
+def test_money_for_an_order_nobody_knows_is_kept_and_can_go_back() -> None:
+    stray = after(paid("tx 1"))
+    assert (stray.status, payments(stray, "CHARGE"), payments(stray, "REFUND")) == (
+        UNKNOWN,
+        [("COMPLETED", TOTAL)],
+        [],
+    )
+
+    asked = apply(stray, refund_asked("refund 1", own_charge("tx 1"), TOTAL))
+    assert payments(apply(asked, refunded("refund 1")), "REFUND") == [("REFUNDED", TOTAL)]
+
+
+@pytest.mark.parametrize("fact", [started("try 1"), declined("try 1"), lapsed(), canceled(), refunded("refund 1")])
+def test_nothing_but_money_concerns_an_order_nobody_knows(fact: Fact) -> None:
+    assert apply(NEVER_SEEN, fact) is NEVER_SEEN
+
+
+def test_an_order_that_comes_after_its_money_is_reviewed() -> None:
+    order = after(paid("tx 1"), placed())
+    assert (order.status, claim(order.status)) == ("REVIEW", "none")
+    assert payments(order, "CHARGE") == [("COMPLETED", TOTAL)]
+
+
+def test_an_order_that_comes_after_its_money_went_back_is_pending() -> None:
+    order = after(
+        paid("tx 1"), refund_asked("refund 1", own_charge("tx 1"), TOTAL), refunded("refund 1"), placed()
+    )
+    assert order.status == "PENDING"
+
+
+def test_an_order_that_the_last_guard_refuses_gets_its_money_back() -> None:
+    order = reject(after(placed(), lapsed(), paid("tx 1"), reclaimed=True), at_ms=5)
+
+    assert (order.status, claim(order.status)) == ("REJECTED", "none")
+    assert payments(order, "REFUND") == [("REFUND_PENDING", TOTAL)]
+    assert apply(order, refunded(own_refund(own_charge("tx 1")))).status == "REJECTED"
+
+
+def test_money_for_a_rejected_order_goes_back() -> None:
+    order = apply(reject(after(placed(), started("try 1")), at_ms=5), paid("tx 1"))
+    assert (order.status, payments(order, "REFUND")) == ("REJECTED", [("REFUND_PENDING", TOTAL)])
+
+
+class Story:
+    """What should have become of an order: sets of what is known, and a status worked out from them."""
+
+    def __init__(self) -> None:
+        self.is_placed = False
+        self.gave_up = ""
+        self.started: set[str] = set()
+        self.charges: dict[str, tuple[int, str]] = {}
+        self.transactions: set[str] = set()
+        self.bought_with = ""  # the charge that the tickets were sold for
+        self.is_odd = False  # somebody has to look at the money
+        self.refunds: dict[str, tuple[str, int]] = {}  # id -> charge, amount
+        self.returned: set[str] = set()
+        self.refused: set[str] = set()
+        self.is_dented = False
+        self.is_empty = False
+
+    @property
+    def status(self) -> str:
+        if not self.is_placed:
+            return UNKNOWN
+        if self.is_empty:
+            return "REFUNDED"
+        if self.is_odd:
+            return "REVIEW"
+        if self.bought_with:
+            return "PARTIALLY_REFUNDED" if self.is_dented else "CONFIRMED"
+        return self.gave_up or "PENDING"
+
+    @property
+    def kept(self) -> Counter[str]:
+        """Minor units taken and not returned, by currency."""
+        kept: Counter[str] = Counter()
+        for amount, currency in self.charges.values():
+            kept[currency] += amount
+        for refund_id in self.returned:
+            charge_id, amount = self.refunds[refund_id]
+            kept[self.charges[charge_id][1]] -= amount
+        return +kept
+
+    def left_of(self, charge_id: str) -> int:
+        """What of a charge is neither returned nor on its way back."""
+        going = [
+            amount
+            for refund_id, (charge, amount) in self.refunds.items()
+            if charge == charge_id and refund_id not in self.refused
+        ]
+        return self.charges[charge_id][0] - sum(going)
+
+    def is_too_late(self, fact: PaymentSucceeded) -> bool:
+        """Whether this is the right money for tickets that were given up."""
+        is_right = (fact.amount_minor, fact.currency) == (TOTAL, "USD")
+        return is_right and fact.transaction_id not in self.transactions and self.status == self.gave_up
+
+    def hear(self, fact: Fact, is_reclaimed: bool) -> None:
+        match fact:
+            case OrderPlaced() if not self.is_placed:
+                self.is_placed = True
+                self.is_odd = bool(self.kept)
+            case CancelRequested() if self.status == "PENDING":
+                self.gave_up = "CANCELED"
+            case HoldLapsed() if self.status == "PENDING" and fact.expires_at_ms == HOLD_ENDS_MS:
+                self.gave_up = "EXPIRED"
+            case PaymentStarted() if self.is_placed:
+                self.started.add(fact.payment_id)
+            case PaymentSucceeded() if fact.transaction_id not in self.transactions:
+                self._take(fact, is_reclaimed)
+            case RefundRequested() if fact.payment_id in self.charges and fact.fact_id not in self.refunds:
+                if 0 < fact.amount_minor <= self.left_of(fact.payment_id):
+                    self.refunds[fact.fact_id] = (fact.payment_id, fact.amount_minor)
+            case RefundSucceeded() if fact.refund_id in self.refunds.keys() - self.refused - self.returned:
+                self.returned.add(fact.refund_id)
+                if self.bought_with or (self.is_odd and self.is_placed):
+                    self.is_empty |= not self.kept
+                    self.is_dented |= self.kept["USD"] < TOTAL
+            case RefundFailed() if fact.refund_id in self.refunds.keys() - self.returned:
+                self.refused.add(fact.refund_id)
+
+    def _take(self, fact: PaymentSucceeded, is_reclaimed: bool) -> None:
+        has_attempt = fact.payment_id in self.started - self.charges.keys()
+        charge_id = fact.payment_id if has_attempt else own_charge(fact.transaction_id)
+        is_wanted = self.status in ("PENDING", self.gave_up)
+        self.transactions.add(fact.transaction_id)
+        self.charges[charge_id] = (fact.amount_minor, fact.currency)
+        if self.status in (UNKNOWN, "REVIEW"):
+            return
+        if is_wanted and (fact.amount_minor, fact.currency) != (TOTAL, "USD"):
+            self.is_odd = True
+        elif is_wanted and (not self.gave_up or is_reclaimed):
+            self.bought_with = charge_id
+        else:
+            self.refunds[own_refund(charge_id)] = (charge_id, fact.amount_minor)
+
+
+def refunds_of(order: Order, charge: Payment) -> list[Payment]:
+    return [payment for payment in order.payments if payment.parent_id == charge.id]
+
+
+def check_money(order: Order) -> None:
+    """What must be true of the payments of any order at any time."""
+    ids = [payment.id for payment in order.payments]
+    assert len(set(ids)) == len(ids), "an id is there twice"
+    charges = {p.id: p for p in order.payments if p.kind == "CHARGE" and p.status == "COMPLETED"}
+    transactions = [charge.transaction_id for charge in charges.values()]
+    assert len(set(transactions)) == len(transactions), "a transaction is counted twice"
+    for refund in order.payments:
+        if refund.kind == "REFUND":
+            charge = charges[refund.parent_id or ""]
+            assert (refund.provider, refund.currency) == (charge.provider, charge.currency)
+            assert refund.amount_minor > 0
+    kept: Counter[str] = Counter()
+    going_back: Counter[str] = Counter()
+    for charge in charges.values():
+        refunds = refunds_of(order, charge)
+        open_or_done = sum(r.amount_minor for r in refunds if r.status != "REFUND_FAILED")
+        assert open_or_done <= charge.amount_minor, "more goes back than came"
+        if order.status in ("EXPIRED", "CANCELED", "REJECTED"):
+            was_refused = any(r.status == "REFUND_FAILED" for r in refunds)
+            assert open_or_done == charge.amount_minor or was_refused, "money is kept for no ticket"
+        kept[charge.currency] += charge.amount_minor
+        for refund in refunds:
+            if refund.status == "REFUNDED":
+                kept[charge.currency] -= refund.amount_minor
+            else:
+                going_back[charge.currency] += refund.amount_minor
+    if order.status == "PENDING":
+        assert not +kept, "money came, and nothing was decided"
+    if order.status == "CONFIRMED":
+        by_themselves = sum(
+            r.amount_minor
+            for c in charges.values()
+            for r in refunds_of(order, c)
+            if r.id == own_refund(c.id) and r.currency == order.currency
+        )
+        taken = sum(c.amount_minor for c in charges.values() if c.currency == order.currency)
+        assert taken - by_themselves == order.total_minor, "not sold for its price"
+        assert kept[order.currency] >= order.total_minor
+    if order.status == "REFUNDED":
+        assert all(kept[currency] <= going_back[currency] for currency in kept), "money is kept for no ticket"
+
+
+def as_it_should_be(order: Order, story: Story) -> None:
+    """The order is what the model says."""
+    assert order.status == story.status
+    assert {p.id: (p.amount_minor, p.currency) for p in order.payments if p.status == "COMPLETED"} == story.charges
+    assert {p.id: (p.parent_id, p.amount_minor) for p in order.payments if p.kind == "REFUND"} == story.refunds
+    assert {p.id for p in order.payments if p.status == "REFUNDED"} == story.returned
+    assert {p.id for p in order.payments if p.status == "REFUND_FAILED"} == story.refused
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories())
+def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(history: list[tuple[Fact, bool]]) -> None:
+    order, story = NEVER_SEEN, Story()
+    for fact, can_reclaim in history:
+        is_too_late = isinstance(fact, PaymentSucceeded) and story.is_too_late(fact)
+        assert needs_reclaim(order, fact) == is_too_late
+        story.hear(fact, is_too_late and can_reclaim)
+        order = apply(order, fact, is_too_late and can_reclaim)
+        as_it_should_be(order, story)
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories())
+def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fact, bool]]) -> None:
+    order = NEVER_SEEN
+    for fact, can_reclaim in history:
+        is_reclaimed = can_reclaim and needs_reclaim(order, fact)
+        then = apply(order, fact, is_reclaimed)
+        if then is not order:
+            assert then != order, "a new object, and nothing changed"
+            assert then.version == order.version + 1
+        if then.status != order.status:
+            assert then.status in TRANSITIONS[order.status]
+        if order.status != UNKNOWN:
+            assert (then.id, then.items, then.total_minor) == (ORDER_ID, ITEMS, TOTAL)
+        assert apply(then, fact, is_reclaimed) is then, "the same fact again changed something"
+        assert claim(then.status) == CLAIMS.get(then.status, "none")
+        check_money(then)
+        order = then
+
+
+def test_the_random_histories_go_every_way() -> None:
+    gone: set[tuple[str, str]] = set()
+
+    @settings(max_examples=500, deadline=None, derandomize=True, database=None)
+    @given(histories())
+    def go(history: list[tuple[Fact, bool]]) -> None:
+        order = NEVER_SEEN
+        for fact, can_reclaim in history:
+            then = apply(order, fact, can_reclaim and needs_reclaim(order, fact))
+            gone.add((order.status, then.status))
+            order = then
+
+    go()
+    assert gone >= {(old, new) for old, news in TRANSITIONS.items() for new in news}
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories())
+def test_whatever_the_last_guard_refuses_keeps_no_money(history: list[tuple[Fact, bool]]) -> None:
+    order = NEVER_SEEN
+    for fact, can_reclaim in history:
+        then = apply(order, fact, can_reclaim and needs_reclaim(order, fact))
+        if claim(then.status) != "none":
+            rejected = reject(then, at_ms=5)
+            assert rejected.status == "REJECTED"
+            assert rejected.version > order.version or then is order
+            check_money(rejected)
+        order = then
