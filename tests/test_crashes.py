@@ -1,8 +1,4 @@
-"""Each step of the relay and the ledger, killed once: nothing is lost, and nothing is there twice.
-
-The workers under test have a Redis database, a MySQL database and a topic of their own, so that the stack's own
-workers do not do their work for them.
-"""
+"""Each step of the relay and the ledger, killed once: nothing is lost, and nothing is there twice."""
 
 import asyncio
 import os
@@ -12,23 +8,20 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from app.catalog import Event, parse_sku
-from app.clients import create_topics, open_database, open_facts, open_redis
-from app.database import Database
+from app.clients import open_database, open_facts, open_redis
 from app.facts import PaymentSucceeded
 from app.ids import new_id
 from app.keys import key
-from app.migrations import migrate
 from app.reservations import reserve
 from app.sales import create_event
 from app.settings import Settings
 from app.units import now_ms
 from app.verify import verify
+from tests.apart import apart, processes
 from tests.conftest import ROOT, Stack
 
 ORDERS = 12
@@ -40,60 +33,6 @@ STEPS = [
     ("ledger", "after commit"),
     ("ledger", "before offset commit"),
 ]
-
-
-@contextmanager
-def apart(stack: Stack) -> Iterator[dict[str, str]]:
-    """An environment with its own Redis database, MySQL database, topic and consumer group."""
-    name = f"ticketcraze_crash_{uuid.uuid4().hex[:8]}"
-    env = dict(stack.env)
-    owner_url = env["OWNER_DATABASE_URL"].replace("/ticketcraze", f"/{name}")
-    env |= {
-        "REDIS_URL": env["REDIS_URL"].rpartition("/")[0] + "/9",
-        "DATABASE_URL": owner_url,
-        "OWNER_DATABASE_URL": owner_url,
-        "ORDERS_TOPIC": name,
-        "LEDGER_GROUP": name,
-    }
-
-    async def execute(*statements: str) -> None:
-        database = Database(stack.env["OWNER_DATABASE_URL"], 1)
-        await database.open()
-        for statement in statements:
-            await database.execute(statement)
-        await database.close()
-
-    async def prepare() -> None:
-        await execute(f"CREATE DATABASE {name} DEFAULT CHARACTER SET utf8mb4")
-        database = Database(owner_url, 1)
-        await database.open()
-        await migrate(database)
-        # The channels of pub/sub are shared by all databases of a Redis: keep clear of the stack's events.
-        await database.execute("ALTER TABLE events AUTO_INCREMENT = 4000000")
-        await database.close()
-        await create_topics(Settings.from_environment(env))
-
-    asyncio.run(prepare())
-    try:
-        yield env
-    finally:
-        asyncio.run(execute(f"DROP DATABASE {name}"))
-
-
-@contextmanager
-def workers(env: dict[str, str], *modules: str) -> Iterator[None]:
-    """Sound workers, for as long as the block lasts."""
-    running = [
-        subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env={**os.environ, **env}) for module in modules
-    ]
-    try:
-        yield
-        assert all(process.poll() is None for process in running), "a sound worker died"
-    finally:
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        for process in running:
-            process.wait(20)
 
 
 async def place_orders(settings: Settings) -> tuple[Event, list[str]]:
@@ -168,7 +107,6 @@ async def check(settings: Settings, event: Event) -> None:
         checks = await verify(settings, redis, database, event, LIMIT_SECONDS)
         assert not [f"{c.title}: {c.detail}" for c in checks if not c.ok]
         assert len(checks) == 10
-        await redis.flushdb()
 
 
 @pytest.mark.parametrize(("worker", "step"), STEPS, ids=lambda part: part.replace(" ", "-"))
@@ -177,7 +115,7 @@ def test_a_worker_killed_at_a_step_loses_nothing_and_repeats_nothing(stack: Stac
         settings = Settings.from_environment(env)
         event, order_ids = asyncio.run(place_orders(settings))
         others = ["workers.relay"] if worker == "ledger" else []
-        with workers(env, *others):
+        with processes(env, *others):
             died = subprocess.run(
                 [sys.executable, "-m", "tests.crashing_worker", worker, step],
                 cwd=ROOT,
@@ -186,7 +124,7 @@ def test_a_worker_killed_at_a_step_loses_nothing_and_repeats_nothing(stack: Stac
                 check=False,
             )
         assert died.returncode == -signal.SIGKILL, "the worker never came to that step"
-        with workers(env, "workers.relay", "workers.ledger"):
+        with processes(env, "workers.relay", "workers.ledger"):
             wait_for_statuses(settings, {"PENDING": ORDERS})
             asyncio.run(pay(settings, order_ids[::2]))
             wait_for_statuses(settings, {"PENDING": ORDERS // 2, "CONFIRMED": ORDERS // 2})
