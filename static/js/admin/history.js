@@ -27,14 +27,16 @@ export function flowPerMinute(history, stage) {
   return ms < 5_000 ? null : Math.round(((to[stage] - from[stage]) * 60_000) / ms);
 }
 
-// When a sku sells out if it goes on as in the last two minutes, in ms since 1970, or null.
+// When a sku sells out if it goes on as in the last two minutes, in ms since 1970; null if nothing was sold
+// in them, undefined while too little was seen.
 export function soldOutAt(history, sku) {
-  if (history.length < 2) return null;
+  if (history.length < 2) return undefined;
   const from = before(history, 120_000), to = history.at(-1);
   const gone = (to.sold[sku.id] ?? 0) - (from.sold[sku.id] ?? 0);
   const ms = to.at - from.at;
   const remaining = sku.capacity - sku.sold;
-  return gone <= 0 || ms < 5_000 || remaining <= 0 ? null : to.at + (remaining / gone) * ms;
+  if (ms < 5_000) return undefined;
+  return gone <= 0 || remaining <= 0 ? null : to.at + (remaining / gone) * ms;
 }
 
 export const keep = (key, history) => sessionStorage.setItem(key, JSON.stringify(history));
