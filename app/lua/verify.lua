@@ -7,7 +7,7 @@
 -- Answers  {} when not ready, else
 --   {{stock field, value, ...}, how many holds, how many of them were looked at, {sku, held by those, ...},
 --    {orders with a hold whose record is missing or does not claim "held"}, how many buyers,
---    tickets held and bought by all of them (-1: too many buyers to look at), {buyers over their limit}}
+--    tickets held and bought by all of them (-1: too many buyers to look at), {buyers below zero or over the limit}}
 local sale = redis.call('HMGET', KEYS[1], 'ready', 'max_per_buyer')
 if sale[1] ~= '1' then return {} end
 local most_named = tonumber(ARGV[4])
@@ -33,12 +33,21 @@ end
 local buyers, tickets, over = redis.call('HLEN', KEYS[4]), -1, {}
 if buyers <= tonumber(ARGV[3]) then
     tickets = 0
-    local limit = tonumber(sale[2])
-    local bought = redis.call('HGETALL', KEYS[4])
-    for i = 1, #bought, 2 do
-        local quantity = tonumber(bought[i + 1])
+    local least, most = 0, 0
+    for _, quantity in ipairs(redis.call('HVALS', KEYS[4])) do
+        quantity = tonumber(quantity)
         tickets = tickets + quantity
-        if (quantity < 0 or quantity > limit) and #over < most_named then over[#over + 1] = bought[i] end
+        if quantity < least then least = quantity end
+        if quantity > most then most = quantity end
+    end
+    local limit = tonumber(sale[2])
+    if least < 0 or most > limit then
+        local bought = redis.call('HGETALL', KEYS[4])
+        for i = 1, #bought, 2 do
+            local quantity = tonumber(bought[i + 1])
+            if (quantity < 0 or quantity > limit) and #over < most_named then over[#over + 1] = bought[i] end
+        end
     end
 end
-return {redis.call('HGETALL', KEYS[2]), redis.call('ZCARD', KEYS[3]), #holds, held_by_sku, strange, buyers, tickets, over}
+return {redis.call('HGETALL', KEYS[2]), redis.call('ZCARD', KEYS[3]), #holds, held_by_sku, strange,
+    buyers, tickets, over}

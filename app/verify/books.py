@@ -33,13 +33,15 @@ _PAID = f"""
     LIMIT %s"""  # noqa: S608  # no input in it
 # Money in REVIEW or of an unknown order waits for somebody; any other order keeps none but for its total.
 _KEPT_WRONGLY = f"""
-    SELECT p.order_id, p.currency, COALESCE(o.status, 'UNKNOWN') AS order_status, o.currency AS order_currency,
-           {_KEPT} AS kept, {_GOING_BACK} AS going_back
-    FROM payments p LEFT JOIN orders o ON o.id = p.order_id
-    WHERE (%s IS NULL OR RIGHT(p.order_id, 8) = %s)
-    GROUP BY p.order_id, p.currency, o.status, o.currency
-    HAVING kept < 0 OR kept > going_back AND order_status NOT IN ('REVIEW', 'UNKNOWN')
-           AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND order_currency = p.currency)
+    SELECT * FROM (
+        SELECT p.order_id, p.currency AS paid_in, o.currency AS priced_in,
+               COALESCE(o.status, 'UNKNOWN') AS order_status, {_KEPT} AS kept, {_GOING_BACK} AS going_back
+        FROM payments p LEFT JOIN orders o ON o.id = p.order_id
+        WHERE (%s IS NULL OR RIGHT(p.order_id, 8) = %s)
+        GROUP BY p.order_id, p.currency, o.status, o.currency
+    ) money
+    WHERE kept < 0 OR kept > going_back AND order_status NOT IN ('REVIEW', 'UNKNOWN')
+          AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND priced_in = paid_in)
     LIMIT %s"""  # noqa: S608  # no input in it
 _MONEY = """
     SELECT p.currency, COALESCE(o.status, 'UNKNOWN') AS status,
@@ -186,7 +188,7 @@ class Books:
             )
         for row in await self._connection.fetch_all(_KEPT_WRONGLY, (*self._tail, MOST_NAMED)):
             finding.problems.append(
-                f"order {row['order_id']}: {row['order_status']}, and {row['kept']} {row['currency']} was kept"
+                f"order {row['order_id']}: {row['order_status']}, and {row['kept']} {row['paid_in']} was kept"
             )
         await self._balance(finding)
         return finding

@@ -4,11 +4,13 @@ import asyncio
 import random
 from contextlib import suppress
 
+import pytest
+
 from app.facts import (
     Fact,
 )
 from app.reservations import Refused
-from app.verify import verify
+from app.verify import stock, verify
 from tests.verify.world import (
     CAPACITY,
     PRICE_MINOR,
@@ -102,6 +104,22 @@ def test_in_the_middle_of_a_sale_nothing_is_called_wrong(own_env: dict[str, str]
             await asyncio.gather(*working)
 
     in_a_world(own_env, story, capacity=1_000)
+
+
+def test_what_is_too_much_to_look_at_is_said(own_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock, "MOST_HOLDS", 2)
+    monkeypatch.setattr(stock, "MOST_BUYERS", 2)
+
+    async def story(world: World) -> None:
+        for _ in range(5):
+            await world.order()
+        check = (await world.check())[2]
+        assert check.ok
+        assert check.figures == {
+            "holds": 5, "holds_not_looked_at": 3, "buyers": 5, "buyers_not_looked_at": 5, "tickets": 0,
+        }  # fmt: skip
+
+    in_a_world(own_env, story)
 
 
 def test_it_waits_for_what_is_on_its_way(own_env: dict[str, str]) -> None:
