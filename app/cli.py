@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from redis.exceptions import RedisError
 
 from app import sales
@@ -22,8 +23,8 @@ from app.clients import KafkaUnavailable, create_topics, open_database, open_red
 from app.database import Database, DatabaseUnavailable
 from app.migrations import grant, migrate
 from app.passwords import hash_password
-from app.processes import reports
 from app.settings import BadSetting, Settings
+from app.status import read_status
 from app.units import iso, money_text, now_ms, to_datetime
 from app.verify import verify
 from app.waiting_room import NotReady, read_sale
@@ -63,12 +64,7 @@ def _fail(arguments: argparse.Namespace, reason: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    run_file = Path(os.environ.get("STACK_DIR", ".stack")) / "run.json"
-    try:
-        from_stack = json.loads(run_file.read_text())["env"]
-    except (OSError, ValueError, KeyError):
-        from_stack = {}
-    return {**from_stack, **os.environ}
+    return {**_stack().get("env", {}), **os.environ}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -228,81 +224,19 @@ async def _verify(settings: Settings, arguments: argparse.Namespace) -> Answer:
 
 
 async def _status(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    stack = _stack()
-    servers = []
-    for name, url, check in (
-        ("redis", settings.redis_url, _check_redis),
-        ("mysql", settings.database_url, _check_mysql),
-        ("kafka", settings.kafka_bootstrap_servers, _check_kafka),
-    ):
-        address = urlsplit(url).netloc.rpartition("@")[2] if "//" in url else url
-        servers.append(
-            {
-                "name": name,
-                "pid": stack.get("processes", {}).get(name),
-                "address": address,
-                "source": stack.get("services", {}).get(name, {}).get("source", "environment"),
-                "health": await check(settings),
-            }
-        )
-    try:
-        async with open_redis(settings) as redis:
-            processes = [
-                {
-                    "name": report.name,
-                    "pid": report.pid,
-                    "age_seconds": report.age_ms // 1000,
-                    "sockets": report.sockets,
-                    "health": "up" if report.ok else "silent",
-                }
-                for report in await reports(redis)
-            ]
-    except RedisError:
-        processes = []  # the servers' table says why
-    ok = all(item["health"] == "up" for item in [*servers, *processes])
-    lines = [
-        f"{s['name']:<12} pid {s['pid'] or '-':<8} {s['address']:<24} {s['source']:<20} {s['health']}"
-        for s in servers
-    ]
-    lines += [
-        f"{p['name']:<12} pid {p['pid']:<8} {p['sockets']} sockets, seen {p['age_seconds']} s ago  {p['health']}"
-        for p in processes
-    ]
-    return {"ok": ok, "servers": servers, "processes": processes}, "\n".join(lines)
+    parts = await read_status(settings, _stack())
+    lines = [f"{p.name:<12} pid {p.pid or '-':<8} {p.address:<24} {p.source:<18} {p.health}" for p in parts]
+    ok = all(part.health == "up" for part in parts)
+    return {"ok": ok, "processes": [msgspec.to_builtins(part) for part in parts]}, "\n".join(lines)
 
 
 def _stack() -> dict[str, Any]:
+    """What `make run` wrote of the stack in STACK_DIR; empty without one."""
     try:
         found: dict[str, Any] = json.loads((Path(os.environ.get("STACK_DIR", ".stack")) / "run.json").read_text())
     except (OSError, ValueError):
         return {}
     return found
-
-
-async def _check_redis(settings: Settings) -> str:
-    try:
-        async with open_redis(settings) as redis:
-            await redis.ping()
-    except RedisError as error:
-        return f"down: {error}"
-    return "up"
-
-
-async def _check_mysql(settings: Settings) -> str:
-    try:
-        async with open_database(settings) as database:
-            await database.fetch_one("SELECT 1")
-    except DatabaseUnavailable as error:
-        return f"down: {error}"
-    return "up"
-
-
-async def _check_kafka(settings: Settings) -> str:
-    try:
-        await create_topics(settings)
-    except KafkaUnavailable as error:
-        return f"down: {error}"
-    return "up"
 
 
 async def _migrate(settings: Settings, arguments: argparse.Namespace) -> Answer:
