@@ -74,7 +74,7 @@ class Bookkeeper:
         self._written: Offsets = {}  # the next offset of each partition with facts written and not committed
         self._uncommitted = 0
         self._watched_at = time.monotonic()
-        self._watched: Offsets = {}
+        self._behind: Offsets = {}  # where partitions with facts to come stood when last looked at
 
     async def batch(self) -> None:
         """One batch. Raises DatabaseUnavailable, RedisError or KafkaUnavailable after going back to its start."""
@@ -144,8 +144,9 @@ class Bookkeeper:
         except (KafkaError, IllegalStateError) as error:
             log.warning("kafka is away: %s", error)
             return
-        stuck = [p for p, at in positions.items() if at < ends[p] and self._watched.get(p) == at]
-        self._watched = positions
+        behind = {p: at for p, at in positions.items() if at < ends[p]}
+        stuck = [p for p, at in behind.items() if self._behind.get(p) == at]
+        self._behind = behind
         if stuck:
             raise Stalled(str(stuck))
 
