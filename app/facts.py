@@ -9,6 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
+from app.ids import event_of
+
 
 class Item(msgspec.Struct, frozen=True):
     """One line of an order: `quantity` tickets of a sku at the price that was shown, in minor units."""
@@ -136,7 +138,8 @@ def decode(record: bytes) -> Fact:
     """The fact in a Kafka record. Raises UndecodableFact."""
     try:
         fact: Fact = _Codec.decoder.decode(record)
-    except UNREADABLE as error:
+        event_of(fact.order_id)
+    except (*UNREADABLE, ValueError) as error:
         raise UndecodableFact(str(error)) from error
     if fact.version != 1:
         raise UndecodableFact(f"{type(fact).__name__} version {fact.version} is not known")

@@ -77,6 +77,8 @@ class Ledger:
         RedisError when late money came and Redis is away: then nothing was written, and the batch may be
         written again. Call `settle` afterwards.
         """
+        if not facts:
+            return []
         by_order: dict[str, list[Fact]] = defaultdict(list)
         for fact in facts:
             by_order[fact.order_id].append(fact)

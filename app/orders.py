@@ -74,9 +74,11 @@ def claim(status: str) -> str:
     return CLAIMS.get(status, "none")
 
 
-def completed_charges(order: Order) -> int:
-    """Minor units the provider took for this order."""
-    return sum(p.amount_minor for p in order.payments if p.kind == "CHARGE" and p.status == "COMPLETED")
+def money_kept(order: Order) -> int:
+    """Minor units of the order's currency that were taken for it and not given back."""
+    ours = [payment for payment in order.payments if payment.currency == order.currency]
+    taken = sum(p.amount_minor for p in ours if p.status == "COMPLETED")
+    return taken - sum(p.amount_minor for p in ours if p.status == "REFUNDED")
 
 
 def needs_reclaim(order: Order, fact: Fact) -> bool:
@@ -102,7 +104,7 @@ def apply(order: Order, fact: Fact, reclaimed: bool = False) -> Order:
 def _order_placed(order: Order, fact: OrderPlaced, _: bool) -> Order:
     if order.status != UNKNOWN:
         return order
-    return Order(
+    placed = Order(
         id=fact.order_id,
         status="PENDING",
         event_id=fact.event_id,
@@ -116,6 +118,9 @@ def _order_placed(order: Order, fact: OrderPlaced, _: bool) -> Order:
         request_hash=fact.request_hash,
         payments=order.payments,
     )
+    for charge in order.payments:  # nobody could pay before: whatever came, came by mistake
+        placed = _with_refund(placed, charge, fact.occurred_at_ms)
+    return placed
 
 
 def _cancel_requested(order: Order, fact: CancelRequested, _: bool) -> Order:
@@ -179,7 +184,7 @@ def _refund_succeeded(order: Order, fact: RefundSucceeded, _: bool) -> Order:
     )
     if after is order:
         return order
-    kept = completed_charges(after) - sum(p.amount_minor for p in after.payments if p.status == "REFUNDED")
+    kept = money_kept(after)
     if order.status in ("CONFIRMED", "PARTIALLY_REFUNDED", "REVIEW") and kept == 0:
         return replace(after, status="REFUNDED")
     if order.status == "CONFIRMED" and kept < order.total_minor:
