@@ -1,0 +1,173 @@
+"""The pages in a real browser: a buyer's whole way, and the organiser's dashboard while it happens."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.conftest import Stack
+from tests.support import Sale, api, come_in, make_event, order, pay, ticketcraze, until_status
+
+WAIT_MS = 15_000
+PHONE: ViewportSize = {"width": 390, "height": 844}
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, or whatever there is of it."""
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    assert binary, "there is no chromium: python -m stack install --browser"
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A phone. Whatever its console complains about fails the test."""
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def expect_state(page: Page, state: str) -> None:
+    expect(page.locator("main")).to_have_attribute("data-state", state)
+
+
+def press(page: Page, testid: str) -> None:
+    page.get_by_test_id(testid).locator("visible=true").first.click()
+
+
+def close(stack: Stack, sale: Sale) -> None:
+    code, answer = ticketcraze(stack.env, "verify", sale.slug, "--at-rest", "30")
+    assert code == 0, answer
+    ticketcraze(stack.env, "event", "close", sale.slug)
+
+
+def join_and_come_in(page: Page, stack: Stack, sale: Sale) -> None:
+    page.goto(f"{stack.web}/events/{sale.slug}")
+    press(page, "join")
+    expect_state(page, "admitted")
+
+
+def reserve_two(page: Page) -> None:
+    more = page.get_by_role("button", name=re.compile("more|one more|add", re.IGNORECASE)).locator("visible=true")
+    more.first.click()
+    more.first.click()
+    press(page, "reserve")
+    expect_state(page, "held")
+
+
+def test_a_buyer_waits_comes_in_orders_pays_and_sees_the_ticket(page: Page, stack: Stack) -> None:
+    sale = make_event(stack.env, "Floor:4500:20", opens_in=4)
+    page.goto(f"{stack.web}/events/{sale.slug}")
+    expect_state(page, "joinable")
+    press(page, "join")
+    expect_state(page, "lobby")
+    page.reload()  # a refresh keeps the place
+    expect_state(page, "lobby")
+    expect_state(page, "admitted")
+    expect(page).to_have_title(re.compile("Come in"))
+    reserve_two(page)
+    press(page, "pay")
+    page.locator("button[value=succeed]").click()
+    expect_state(page, "confirmed")
+    expect(page.get_by_test_id("ticket").locator("visible=true").first).to_contain_text("Floor")
+    close(stack, sale)
+
+
+def test_a_buyer_who_waits_sees_the_place_move_and_may_leave(page: Page, stack: Stack) -> None:
+    sale = make_event(stack.env, "Floor:4500:20", room=1)
+    with api(stack) as first, api(stack) as second:
+        come_in(first, sale)
+        second.post(f"/events/{sale.slug}/queue")
+        page.goto(f"{stack.web}/events/{sale.slug}")
+        press(page, "join")
+        expect_state(page, "waiting")
+        place = page.get_by_test_id("place").locator("visible=true").first
+        expect(place).to_have_text("1")
+        second.delete(f"/events/{sale.slug}/queue")
+        expect(place).to_have_text("0")
+        press(page, "leave")
+        page.get_by_role("button", name="Leave", exact=True).click()
+        expect_state(page, "joinable")
+    close(stack, sale)
+
+
+def test_a_declined_payment_can_be_tried_again_and_tickets_given_back(page: Page, stack: Stack) -> None:
+    sale = make_event(stack.env, "Floor:4500:20")
+    join_and_come_in(page, stack, sale)
+    reserve_two(page)
+    press(page, "pay")
+    page.locator("button[value=decline]").click()
+    expect_state(page, "held")
+    press(page, "cancel")
+    page.get_by_role("button", name="Give back").click()
+    expect(page.locator("main")).not_to_have_attribute("data-state", "held")
+    close(stack, sale)
+
+
+def test_a_page_that_loses_its_connection_says_so_and_comes_back(page: Page, stack: Stack) -> None:
+    sale = make_event(stack.env, "Floor:4500:20", room=1)
+    with api(stack) as first:
+        come_in(first, sale)
+        page.goto(f"{stack.web}/events/{sale.slug}")
+        press(page, "join")
+        expect_state(page, "waiting")
+        page.context.set_offline(True)
+        expect(page.get_by_test_id("connection").locator("visible=true").first).to_contain_text(
+            re.compile("reconnect", re.IGNORECASE), timeout=60_000
+        )
+        page.context.set_offline(False)
+        first.delete(f"/events/{sale.slug}/queue")
+        expect_state(page, "admitted")
+    close(stack, sale)
+
+
+def test_the_dashboard_moves_while_tickets_are_sold(page: Page, stack: Stack) -> None:
+    sale = make_event(stack.env, "Floor:4500:20")
+    admin = stack.run["admin"]
+    page.goto(f"{stack.web}/admin/events/{sale.slug}")
+    page.fill("input[name=user]", admin["user"])
+    page.fill("input[name=password]", admin["password"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("sold").first).to_have_text("0")
+    with api(stack) as buyer:
+        come_in(buyer, sale)
+        expect(page.get_by_test_id("admitted").first).to_have_text("1")
+        placed = order(buyer, sale, 3).json()["order_id"]
+        expect(page.get_by_test_id("held").first).to_have_text("3")
+        until_status(buyer, placed, "PENDING")
+        pay(buyer, placed)
+        expect(page.get_by_test_id("sold").first).to_have_text("3")
+        expect(page.get_by_test_id("revenue").first).to_contain_text("135")
+    close(stack, sale)
+
+
+def test_a_wrong_password_is_refused_kindly(browser: Browser, stack: Stack) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{stack.web}/admin/login")
+        page.fill("input[name=user]", "admin")
+        page.fill("input[name=password]", "not the password")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("do not belong together")).to_be_visible()
