@@ -114,7 +114,7 @@ async function onFrame(frame) {
   change(frame);
   // The organiser's words are in the event, and everyone asks for them now: not all in the same instant.
   if (paused) setTimeout(() => poll().catch(() => {}), Math.random() * NOTICE_WITHIN_MS);
-  if (frame.type !== "order" || (known && known.version >= frame.version && known.items.length)) return;
+  if (frame.type !== "order" || known?.version >= frame.version) return;
   if (!known && state.page === "order") return;
   try {
     change({ type: "order", ...(await call("GET", `/api/v1/orders/${frame.order_id}`)) });
@@ -127,9 +127,9 @@ async function onFrame(frame) {
 async function attempt(work) {
   if (busy) return;
   busy = true;
-  showProblem("");
-  show();
   try {
+    showProblem("");
+    show();
     await work();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;

@@ -25,10 +25,9 @@ export function reduce(state, frame) {
       const { type, ...order } = frame;
       const known = state.orders.find((o) => o.order_id === order.order_id);
       if (known && (order.version ?? 0) < (known.version ?? 0)) return state;
-      if (!known && state.page === "order") return state;
-      const orders = known
-        ? state.orders.map((o) => (o === known ? { ...o, ...order } : o))
-        : [{ items: [], payments: [], ...order }, ...state.orders];
+      // A frame may overtake the answer to the call that made the order; alone it is too little to show.
+      if (!known && (state.page === "order" || !order.items)) return state;
+      const orders = known ? state.orders.map((o) => (o === known ? { ...o, ...order } : o)) : [order, ...state.orders];
       return { ...state, orders, shopping: false };
     }
     default:

@@ -70,7 +70,7 @@ function showSkus() {
     setText($("[data-held]", row), count(sku.held));
     setText($("[data-free]", row), count(sku.available));
     setText($("[data-revenue]", row), money(sku.revenue, sku.currency));
-    setText($("[data-out]", row), sku.sold >= sku.capacity ? "sold out" : outAt[i] ? `sold out about ${hourOf(outAt[i])}, in ${spanWords(outAt[i] - history.at(-1).at)}` : outAt[i] === null ? "no sales in the last two minutes" : "");
+    setText($("[data-out]", row), sku.sold >= sku.capacity ? "sold out" : outAt[i] ? `sold out about ${hourOf(outAt[i])}, in ${spanWords(outAt[i] - history.at(-1).at)}` : outAt[i] === null ? "no sales just now" : "");
   });
   const { from, now, until } = sellThrough($("#sell"), history, snapshot.skus, outAt);
   setSlots({ chart_from: `${spanWords(now - from)} ago`, chart_until: `in ${spanWords(until - now)}` });
