@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from app.database import Database
 from tests.conftest import ROOT, Stack
 
 WAIT_SECONDS = 10.0
@@ -66,6 +69,24 @@ def make_event(env: dict[str, str], *skus: str, **options: int) -> Sale:
     code, created = ticketcraze(env, "event", "create", "--slug", slug, "--name", "A test", *words)
     assert code == 0, created
     return Sale(slug, created["id"], tuple(Sku(**sku) for sku in created["skus"]))
+
+
+@asynccontextmanager
+async def scratch(env: dict[str, str], name: str) -> AsyncIterator[Database]:
+    """An empty database of its own, for the owner, gone afterwards."""
+    owner = Database(env["OWNER_DATABASE_URL"], 1)
+    url = urlsplit(env["OWNER_DATABASE_URL"])
+    database = Database(urlunsplit(url._replace(path=f"/ticketcraze_{name}")), 4)
+    await owner.open()
+    try:
+        await owner.execute(f"DROP DATABASE IF EXISTS `ticketcraze_{name}`")
+        await owner.execute(f"CREATE DATABASE `ticketcraze_{name}` CHARACTER SET utf8mb4")
+        await database.open()
+        yield database
+    finally:
+        await database.close()
+        await owner.execute(f"DROP DATABASE IF EXISTS `ticketcraze_{name}`")
+        await owner.close()
 
 
 def api(stack: Stack, token: str = "", **options: Any) -> httpx.Client:
