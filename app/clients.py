@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 REDIS_CONNECTIONS = 32
 REDIS_SECONDS = 2.0
 KAFKA_SECONDS = 5.0
+COORDINATOR_SECONDS = 20.0
 PARTITIONS = 16
 
 
@@ -177,10 +178,22 @@ async def create_topics(settings: Settings) -> None:
             NewTopic(dlq_topic(settings), 1, replicas),
         ]
         answer = (await admin.create_topics(topics)).to_object()
-    except KafkaError as error:
-        raise KafkaUnavailable(str(error)) from error
+        await _wait_for_coordinator(admin, settings.ledger_group)
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailable(str(error) or "no answer in time") from error
     finally:
         await admin.close()
     for topic in answer["topic_errors"]:
         if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
             raise KafkaUnavailable(f"topic {topic['topic']}: {topic['error_message']}")
+
+
+async def _wait_for_coordinator(admin: AIOKafkaAdminClient, group: str) -> None:
+    """A new Kafka makes its topic of offsets when first asked for a group's, and says so with errors meanwhile."""
+    async with asyncio.timeout(COORDINATOR_SECONDS):
+        while True:
+            try:
+                await admin.list_consumer_group_offsets(group)
+                return
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.1)

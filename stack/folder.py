@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from app.settings import DEVELOPMENT_MARK
 from stack.errors import StackError
 
 HOST = "127.0.0.1"
@@ -29,10 +30,13 @@ HOST = "127.0.0.1"
 PORT_RANGE = range(20_000, 32_000)
 BUSY_PORT_PATIENCE_SECONDS = 3.0
 
+# Each begins with a mark by which production knows and refuses it.
 SECRETS: dict[str, Callable[[], str]] = {
-    "SECRET_KEY": lambda: secrets.token_hex(32),
-    "SANDBOX_API_KEY": lambda: "sk_sandbox_" + secrets.token_hex(24),
-    "SANDBOX_WEBHOOK_SECRET": lambda: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    "SECRET_KEY": lambda: f"{DEVELOPMENT_MARK}-{secrets.token_hex(32)}",
+    "SANDBOX_API_KEY": lambda: f"{DEVELOPMENT_MARK}-{secrets.token_hex(24)}",
+    "SANDBOX_WEBHOOK_SECRET": lambda: (
+        "whsec_" + base64.b64encode(DEVELOPMENT_MARK.encode() + secrets.token_bytes(32)).decode()
+    ),
     "ADMIN_PASSWORD": lambda: secrets.token_urlsafe(12),
     "OWNER_DATABASE_PASSWORD": lambda: secrets.token_hex(16),
     "APP_DATABASE_PASSWORD": lambda: secrets.token_hex(16),
