@@ -84,8 +84,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if not scope["path"].startswith("/static/"):
-                    headers.setdefault("cache-control", "no-store")
+                # Modules import each other without a version: after an update old and new must not mix.
+                static = scope["path"].startswith("/static/")
+                headers.setdefault("cache-control", "no-cache" if static else "no-store")
             await send(message)
 
         if scope["method"] not in SAFE_METHODS and not same_origin(Headers(scope=scope), self._public_url):
