@@ -154,10 +154,13 @@ async def reclaim(redis: Redis, order: Order) -> bool:
     return bool(answer == "RECLAIMED")
 
 
-async def due_holds(redis: Redis, event_id: int, most: int) -> list[tuple[str, int]]:
-    """(order id, end ms) of holds whose end has passed and that are still there."""
-    flat = await scripts.run(redis, "due_holds", keys(event_id, "holds"), [most])
-    return [(order_id, int(end_ms)) for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)]
+async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[tuple[str, int]]:
+    """(order id, end ms) of holds whose end has passed and that are still there, `most` of each event."""
+    calls: list[scripts.Call] = [(keys(event_id, "holds"), [most]) for event_id in event_ids]
+    answers = await scripts.run_many(redis, "due_holds", calls)
+    return [
+        (order_id, int(end_ms)) for flat in answers for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
+    ]
 
 
 async def held_order(redis: Redis, order_id: str) -> Order | None:

@@ -170,11 +170,29 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
         raise NotReady
     if answer == "NOT_OPEN":
         raise NotOpen
+    await redis.sadd(EVENTS, event.id)
     if state == "open" and event.state == "scheduled":
         await database.execute("UPDATE events SET opens_at = %s WHERE id = %s", (to_datetime(now_ms()), event.id))
     else:
         await write_state(database, event.id, state, notice)
     await note(database, event.id, f"{who} set the sale to {state}" + (f": {notice}" if notice else ""))
+
+
+async def events_on_sale(redis: Redis) -> list[int]:
+    """The ids of the events that workers look after, in order."""
+    return sorted(int(event_id) for event_id in await redis.smembers(EVENTS))
+
+
+async def retire(redis: Redis, event_id: int) -> bool:
+    """Has workers look after a closed event no longer, once it holds nothing and its outbox is empty."""
+    sale, holds, outbox = keys(event_id, "sale", "holds", "outbox")
+    if await redis.hget(sale, "state") != "closed" or await redis.zcard(holds) or await redis.xlen(outbox):
+        return False
+    await redis.srem(EVENTS, event_id)
+    if await redis.hget(sale, "state") != "closed":  # opened again in this very moment
+        await redis.sadd(EVENTS, event_id)
+        return False
+    return True
 
 
 async def write_state(database: Database, event_id: int, state: str, notice: str = "") -> None:

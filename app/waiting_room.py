@@ -157,10 +157,12 @@ def draw_order(buyer_ids: Sequence[str], secret: str) -> list[str]:
     return [buyer_id for _, buyer_id in sorted(drawn)]
 
 
-async def begin_draw(redis: Redis, event_id: int) -> int | None:
-    """Freezes the lobby when the sale's time has come: the last number given before, or None if it has not."""
-    drawn_after = await scripts.run(redis, "draw_begin", keys(event_id, "sale", "lobby", "entrants", "number"))
-    return None if drawn_after < 0 else int(drawn_after)
+async def begin_draws(redis: Redis, event_ids: Sequence[int]) -> dict[int, int]:
+    """Freezes the lobby of each event whose time has come: for those, the last number given before."""
+    names = ("sale", "lobby", "entrants", "number")
+    calls: list[scripts.Call] = [(keys(event_id, *names), []) for event_id in event_ids]
+    answers = await scripts.run_many(redis, "draw_begin", calls)
+    return {event_id: after for event_id, after in zip(event_ids, answers, strict=True) if after >= 0}
 
 
 async def finish_draw(redis: Redis, event_id: int, secret: str, drawn_after: int) -> int:

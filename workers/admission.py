@@ -7,9 +7,8 @@ from redis.asyncio import Redis
 from app import admission, waiting_room
 from app.clients import open_database, open_redis
 from app.database import Database, DatabaseUnavailable
-from app.keys import EVENTS
 from app.processes import reporting
-from app.sales import UnknownEvent, event_by_id, note, write_state
+from app.sales import UnknownEvent, event_by_id, events_on_sale, note, write_state
 from app.settings import Settings
 from workers.runner import Stop, every, run
 
@@ -27,9 +26,9 @@ async def work(settings: Settings, stop: Stop) -> None:
     ):
 
         async def tick() -> None:
-            event_ids = sorted(int(event_id) for event_id in await redis.smembers(EVENTS))
-            for event_id in event_ids:
-                await _open_when_due(redis, database, event_id)
+            event_ids = await events_on_sale(redis)
+            for event_id, drawn_after in (await waiting_room.begin_draws(redis, event_ids)).items():
+                await _open(redis, database, event_id, drawn_after)
             results = await admission.admit(
                 redis, event_ids, grace_seconds=settings.grace_seconds, overbooking=settings.overbooking
             )
@@ -40,10 +39,7 @@ async def work(settings: Settings, stop: Stop) -> None:
         await every(TICK_SECONDS, tick, stop)
 
 
-async def _open_when_due(redis: Redis, database: Database, event_id: int) -> None:
-    drawn_after = await waiting_room.begin_draw(redis, event_id)
-    if drawn_after is None:
-        return
+async def _open(redis: Redis, database: Database, event_id: int, drawn_after: int) -> None:
     try:
         event = await event_by_id(database, event_id)
     except UnknownEvent:

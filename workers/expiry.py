@@ -1,5 +1,6 @@
 """Finds holds whose end has passed and says so on Kafka; the ledger decides what becomes of the order."""
 
+import asyncio
 import logging
 import time
 
@@ -8,9 +9,9 @@ from redis.asyncio import Redis
 from app.clients import Facts, open_facts, open_redis
 from app.facts import HoldLapsed
 from app.ids import new_id
-from app.keys import EVENTS
 from app.processes import reporting
 from app.reservations import due_holds
+from app.sales import events_on_sale, retire
 from app.settings import Settings
 from app.units import now_ms
 from workers.runner import Stop, every, run
@@ -18,6 +19,7 @@ from workers.runner import Stop, every, run
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
+RETIRE_SECONDS = 30.0
 MOST_AT_ONCE = 500
 SAY_AGAIN_SECONDS = 10.0  # the ledger has not acted on it: it may have missed it, or be behind
 
@@ -26,7 +28,9 @@ async def work(settings: Settings, stop: Stop) -> None:
     """Expiry, until asked to stop."""
     async with open_redis(settings) as redis, open_facts(settings) as facts, reporting(redis, "expiry"):
         expiry = Expiry(redis, facts)
-        await every(TICK_SECONDS, expiry.tick, stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(every(TICK_SECONDS, expiry.tick, stop))
+            group.create_task(every(RETIRE_SECONDS, expiry.retire, stop))
 
 
 class Expiry:
@@ -40,9 +44,7 @@ class Expiry:
     async def tick(self) -> None:
         """One look at the holds of every event."""
         now = time.monotonic()
-        due: dict[str, int] = {}
-        for event_id in await self._redis.smembers(EVENTS):
-            due |= dict(await due_holds(self._redis, int(event_id), MOST_AT_ONCE))
+        due = dict(await due_holds(self._redis, await events_on_sale(self._redis), MOST_AT_ONCE))
         self._said = {order_id: at for order_id, at in self._said.items() if order_id in due}
         lapsed = [
             HoldLapsed(fact_id=new_id(), order_id=order_id, occurred_at_ms=now_ms(), expires_at_ms=expires_at_ms)
@@ -53,6 +55,12 @@ class Expiry:
             await self._facts.send(*lapsed)
             self._said |= dict.fromkeys((fact.order_id for fact in lapsed), now)
             log.info("%d holds lapsed", len(lapsed))
+
+    async def retire(self) -> None:
+        """Lets go of closed events in which nothing can lapse any more."""
+        for event_id in await events_on_sale(self._redis):
+            if await retire(self._redis, event_id):
+                log.info("event %s is over", event_id)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from app.clients import Facts, KafkaUnavailable, open_facts, open_redis
-from app.keys import EVENTS, key
+from app.keys import key
 from app.processes import reporting
 from app.reservations import OUTBOX_GROUP, fact_of_entry
+from app.sales import events_on_sale
 from app.settings import Settings
 from app.waiting_room import NotReady
 from workers.runner import Stop, every, run
@@ -56,7 +57,7 @@ class Relay:
 
     async def carry(self) -> bool:
         """Sends a batch of every outbox, waiting a little for one; False when there are no events."""
-        outboxes = [key(int(event_id), "outbox") for event_id in await self._redis.smembers(EVENTS)]
+        outboxes = [key(event_id, "outbox") for event_id in await events_on_sale(self._redis)]
         for outbox in set(outboxes) - self._taken_over:
             await self._take_over(outbox)
         if time.monotonic() >= self._check_again_at:
