@@ -45,6 +45,7 @@ class Socket:
     buyer_id: str
     place: Place
     mailbox: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)  # of the orders told
     waiting_since: float = 0.0  # since when a frame could not be handed over
     told_at: float = 0.0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,6 +60,12 @@ class Socket:
         self.place = place
         self.told_at = time.monotonic()
         self.post("place", dump({"type": "place", **place_shape(place)}))
+
+    def tell_order(self, order_id: str, version: int, frame: str) -> None:
+        """Leaves the frame that says how an order stands, unless a newer one was left before."""
+        if version >= self.versions.get(order_id, 0):
+            self.versions[order_id] = version
+            self.post(order_id, frame)
 
     async def pump(self) -> None:
         """Hands frames over until the socket is closed or too slow."""
@@ -78,7 +85,8 @@ class Room:
     """The sockets of one event in this process."""
 
     sockets: dict[str, set[Socket]] = field(default_factory=lambda: defaultdict(set))  # by buyer
-    stock_frame: str = ""
+    stock_frame: str = ""  # what was told last
+    state: str = ""
 
     def all(self) -> list[Socket]:
         """Every socket."""
@@ -138,12 +146,12 @@ class Hub:
         socket.tell_place(socket.place)
         if not room.stock_frame:
             table = await rank_table(self._redis, socket.event_id)
-            room.stock_frame = dump(stock_shape(table.state, table.stock))
+            room.stock_frame, room.state = dump(stock_shape(table.state, table.stock)), table.state
         socket.post("stock", room.stock_frame)
         for order_id in await order_ids_of(self._redis, socket.event_id, socket.buyer_id):
             order = await held_order(self._redis, order_id)
             if order:
-                socket.post(order_id, dump(order_frame(order)))
+                socket.tell_order(order_id, order.version, dump(order_frame(order)))
 
     async def run(self) -> None:
         """Keeps all sockets told, until cancelled."""
@@ -190,7 +198,7 @@ class Hub:
                         }
                     )
                     for socket in room.sockets.get(order["buyer"], ()):
-                        socket.post(order["order_id"], frame)
+                        socket.tell_order(order["order_id"], order["version"], frame)
             case "admitted" | "lapsed" | "left" as status:
                 numbers = news.get("numbers", [0] * len(news["buyers"]))
                 expires_at_ms = news.get("expires_at_ms", 0)
@@ -229,12 +237,14 @@ class Hub:
                     await self._hurry.wait()
             self._hurry.clear()
             now = time.monotonic()
-            due = set(self._rooms) if now >= next_full else self._due & self._rooms.keys()
+            full = now >= next_full
+            due = set(self._rooms) if full else self._due & self._rooms.keys()
             self._due = set()
             try:
                 for event_id in due:
-                    await self._tick(event_id, self._rooms[event_id])
-                if now >= next_full:
+                    if room := self._rooms.get(event_id):
+                        await self._tick(event_id, room, full)
+                if full:
                     next_full = now + TICK_SECONDS
                 if now >= next_seen:
                     for event_id, room in list(self._rooms.items()):
@@ -245,11 +255,13 @@ class Hub:
             # however much happens, at most ten ticks a second
             await asyncio.sleep(0.1)
 
-    async def _tick(self, event_id: int, room: Room) -> None:
+    async def _tick(self, event_id: int, room: Room, full: bool) -> None:
+        """Tells places that moved, and once a second (or when the sale's state changes) what is left."""
         table = await rank_table(self._redis, event_id)
         frame = dump(stock_shape(table.state, table.stock))
-        changed = frame != room.stock_frame
-        room.stock_frame = frame
+        tell_stock = frame != room.stock_frame and (full or table.state != room.state)
+        if tell_stock:
+            room.stock_frame, room.state = frame, table.state
         now = time.monotonic()
         doubtful = []
         for index, socket in enumerate(room.all()):
@@ -258,7 +270,7 @@ class Hub:
             if socket.waiting_since and now - socket.waiting_since > SLOW_SECONDS:
                 await self._close_slow(socket)
                 continue
-            if changed:
+            if tell_stock:
                 socket.post("stock", frame)
             if _is_doubtful(socket.place, table):
                 doubtful.append(socket)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -50,6 +52,7 @@ def create_app(settings: Settings) -> Starlette:
             )
             async with reporting(redis, "web", database, lambda: hub.open_sockets):
                 telling = asyncio.create_task(hub.run())
+                telling.add_done_callback(_end_process)
                 yield
                 telling.cancel()
                 with suppress(asyncio.CancelledError):
@@ -79,6 +82,13 @@ def create_app(settings: Settings) -> Starlette:
         },
         lifespan=lifespan,
     )
+
+
+def _end_process(telling: asyncio.Task[None]) -> None:
+    """Without the hub every page would stay silent: better to end, and be started again."""
+    if not telling.cancelled():
+        log.critical("the hub ended", exc_info=telling.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
