@@ -1,0 +1,51 @@
+"""python -m bench NAME [--json] [--stack DIR]
+
+Starts servers and processes of its own in a temporary folder, measures, and stops them. With --stack it measures
+on a stack that runs already.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from bench import endtoend, ledger
+from bench.report import BenchmarkFailed
+from bench.stack import Stack, own_stack
+from crowd.limits import allow_open_files
+
+# What each needs to run: `python -m stack run`, or only its servers.
+BENCHMARKS = {"endtoend": (endtoend, "run"), "ledger": (ledger, "servers")}
+
+
+def main() -> int:
+    """Measures; exit code 0, or 1 when what was measured is not right."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measurements against real servers.")
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, metavar="NAME", help="without one: lists them")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--stack", type=Path, metavar="DIR", help="a stack that runs already")
+    arguments = parser.parse_args()
+    if arguments.name is None:
+        for name, (module, _) in BENCHMARKS.items():
+            print(f"{name:<12} {(module.__doc__ or '').splitlines()[0]}")
+        return 0
+    allow_open_files()
+    # It reports as errors what it tries again by itself, such as a topic whose leader is not chosen yet.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    module, needs = BENCHMARKS[arguments.name]
+    try:
+        if arguments.stack:
+            report = module.measure(Stack(arguments.stack))
+        else:
+            with own_stack(needs) as stack:
+                report = module.measure(stack)
+    except BenchmarkFailed as failed:
+        print(f"bench: {failed}", file=sys.stderr)
+        return 1
+    print(json.dumps(report.figures) if arguments.json else report.text)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
