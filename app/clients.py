@@ -26,7 +26,7 @@ PARTITIONS = 16
 
 
 @asynccontextmanager
-async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
+async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIterator[Redis]:
     """A Redis client. It waits for a free connection rather than fail, and never repeats a command by itself."""
     pool = BlockingConnectionPool.from_url(
         settings.redis_url,
@@ -37,7 +37,7 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
     )
-    redis = Redis(connection_pool=pool)
+    redis = kind(connection_pool=pool)
     try:
         yield redis
     finally:

@@ -206,29 +206,31 @@ async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict
     """The orders of a batch, locked; one that is not in the books is UNKNOWN. Raises Unappliable."""
     ids = sorted(by_order)
     known = {order.id: order for order in await read_orders(connection, f"id IN {_in(ids)} FOR UPDATE", ids)}
-    transactions = {
-        fact.transaction_id: fact.order_id
-        for facts in by_order.values()
-        for fact in facts
-        if isinstance(fact, PaymentSucceeded)
-    }
-    if transactions:
-        for row in await connection.fetch_all(
-            "SELECT transaction_id, order_id FROM payments"  # noqa: S608
-            f" WHERE kind = 'CHARGE' AND transaction_id IN {_in(list(transactions))}",
-            list(transactions),
-        ):
-            if row["order_id"] != transactions[row["transaction_id"]]:
-                raise Unappliable(
-                    f"transaction {row['transaction_id']} was counted for order {row['order_id']} already"
-                )
+    charges = [f for facts in by_order.values() for f in facts if isinstance(f, PaymentSucceeded)]
+    await _check_transactions(connection, charges)
     missing = [order_id for order_id in ids if order_id not in known]
-    strays = await _read_payments(connection, missing) if transactions and missing else {}
+    strays = await _read_payments(connection, missing) if charges and missing else {}
     for order_id in missing:
         known[order_id] = Order(
             order_id, UNKNOWN, event_id=event_of(order_id), payments=tuple(strays.get(order_id, ()))
         )
     return known
+
+
+async def _check_transactions(connection: Connection, charges: list[PaymentSucceeded]) -> None:
+    """Raises Unappliable when one of these transactions was counted for another order."""
+    order_of = {(fact.provider, fact.transaction_id): fact.order_id for fact in charges}
+    for provider in {fact.provider for fact in charges}:
+        ids = [fact.transaction_id for fact in charges if fact.provider == provider]
+        for row in await connection.fetch_all(
+            "SELECT transaction_id, order_id FROM payments"  # noqa: S608
+            f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {_in(ids)}",
+            [provider, *ids],
+        ):
+            if row["order_id"] != order_of[provider, row["transaction_id"]]:
+                raise Unappliable(
+                    f"transaction {row['transaction_id']} was counted for order {row['order_id']} already"
+                )
 
 
 _INSERT_ORDERS = """

@@ -10,12 +10,12 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from app.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
 from app.reservations import held_order, order_ids_of
@@ -36,24 +36,40 @@ TOO_SLOW = 4008
 RESTARTING = 1012
 
 
+class Line(Protocol):
+    """Where frames go: one websocket's connection."""
+
+    def write_frames(self, texts: list[str]) -> bool:
+        """Writes frames at once; False, and nothing written, while the reader is behind."""
+
+
 @dataclass(eq=False)
 class Socket:
-    """One open page. Frames wait in `mailbox`, the newest of each kind only, so a slow reader holds nothing up."""
+    """One open page. What its reader is not ready for waits in `mailbox`, the newest of each kind only."""
 
     websocket: WebSocket
+    line: Line
     event_id: int
     buyer_id: str
     place: Place
     mailbox: dict[str, str] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)  # of the orders told
-    waiting_since: float = 0.0  # since when a frame could not be handed over
+    behind_since: float = 0.0  # since when the reader was not ready
     told_at: float = 0.0
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def post(self, kind: str, frame: str) -> None:
-        """Leaves a frame for the socket; one of the same kind that is still there is replaced."""
+        """Sends a frame, or leaves it in the mailbox in place of an older one of its kind."""
         self.mailbox[kind] = frame
-        self.wake.set()
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what is in the mailbox, if the reader is ready."""
+        if self.mailbox:
+            if self.line.write_frames(list(self.mailbox.values())):
+                self.mailbox.clear()
+                self.behind_since = 0.0
+            else:
+                self.behind_since = self.behind_since or time.monotonic()
 
     def tell_place(self, place: Place) -> None:
         """Leaves the frame that says where the buyer stands."""
@@ -66,18 +82,6 @@ class Socket:
         if version >= self.versions.get(order_id, 0):
             self.versions[order_id] = version
             self.post(order_id, frame)
-
-    async def pump(self) -> None:
-        """Hands frames over until the socket is closed or too slow."""
-        while True:
-            await self.wake.wait()
-            self.wake.clear()
-            while self.mailbox:
-                frames, self.mailbox = self.mailbox, {}
-                self.waiting_since = time.monotonic()
-                for frame in frames.values():
-                    await self.websocket.send_text(frame)
-                self.waiting_since = 0.0
 
 
 @dataclass
@@ -113,34 +117,25 @@ class Hub:
         """How many sockets are open."""
         return sum(len(sockets) for room in self._rooms.values() for sockets in room.sockets.values())
 
-    async def serve(self, websocket: WebSocket, event_id: int, buyer_id: str, place: Place) -> None:
+    async def serve(self, websocket: WebSocket, line: Line, event_id: int, buyer_id: str, place: Place) -> None:
         """Serves an accepted socket until it closes: first everything as it stands, then what changes.
 
         Raises RedisError or NotReady when that cannot be read.
         """
-        socket = Socket(websocket, event_id, buyer_id, place)
+        socket = Socket(websocket, line, event_id, buyer_id, place)
         room = self._rooms.setdefault(event_id, Room())
         room.sockets[buyer_id].add(socket)
-        tasks = [asyncio.create_task(self._listen(websocket)), asyncio.create_task(socket.pump())]
         try:
             await self._tell_all(room, socket)
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # Buyers have nothing to say on the socket; reading only notices that it closed.
+            while (await websocket.receive())["type"] != "websocket.disconnect":
+                pass
         finally:
             room.sockets[buyer_id].discard(socket)
             if not room.sockets[buyer_id]:
                 del room.sockets[buyer_id]
             if not room.sockets:
                 self._rooms.pop(event_id, None)
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | RuntimeError):
-                    log.error("a socket ended: %r", result)
-
-    async def _listen(self, websocket: WebSocket) -> None:
-        """Buyers have nothing to say on the socket; this only notices that it closed."""
-        while (await websocket.receive())["type"] != "websocket.disconnect":
-            pass
 
     async def _tell_all(self, room: Room, socket: Socket) -> None:
         socket.tell_place(socket.place)
@@ -267,7 +262,8 @@ class Hub:
         for index, socket in enumerate(room.all()):
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            if socket.waiting_since and now - socket.waiting_since > SLOW_SECONDS:
+            socket.flush()
+            if socket.behind_since and now - socket.behind_since > SLOW_SECONDS:
                 await self._close_slow(socket)
                 continue
             if tell_stock:

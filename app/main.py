@@ -1,6 +1,7 @@
 """The web application: every route, what is around it, and what it has open. The table of contents."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -18,12 +19,14 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from app.clients import open_database, open_facts, open_redis
+from app.coalescing import CoalescingRedis
 from app.live import Hub
 from app.payments.sandbox import SandboxProvider
 from app.processes import reporting
 from app.settings import BadSetting, Settings
 from app.tokens import Tokens
 from app.web import admin, api, callbacks, health, pages, sockets
+from app.web.frames import FrameProtocol
 from app.web.http import NOT_FOUND, Problem
 from app.web.middleware import PROBLEMS, Guard, answer_error
 from app.web.services import Services
@@ -32,6 +35,7 @@ from app.web.templating import STATIC
 log = logging.getLogger(__name__)
 
 GRACEFUL_SECONDS = 5
+YOUNG_OBJECTS = 50_000  # made before the collector looks: requests leave no cycles behind
 PING_SECONDS = 60  # the library's 20 costs three times the wake-ups with 10,000 sockets
 
 
@@ -41,7 +45,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
-            open_redis(settings) as redis,
+            open_redis(settings, CoalescingRedis) as redis,
             open_database(settings) as database,
             open_facts(settings, wait=False) as facts,
             SandboxProvider(settings) as provider,
@@ -50,6 +54,10 @@ def create_app(settings: Settings) -> Starlette:
             app.state.services = Services(
                 settings, redis, database, facts, provider, hub, Tokens(settings.secret_key)
             )
+            # What is there now stays: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS)
             async with reporting(redis, "web", database, lambda: hub.open_sockets):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
@@ -67,10 +75,10 @@ def create_app(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=[
+            Mount("/api/v1", routes=[*api.routes, *callbacks.routes, *admin.api]),
+            *sockets.routes,
             *pages.routes,
             *admin.pages,
-            *sockets.routes,
-            Mount("/api/v1", routes=[*api.routes, *callbacks.routes, *admin.api]),
             *health.routes,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -107,7 +115,7 @@ def main() -> None:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=FrameProtocol,
         ws_per_message_deflate=False,  # 59 -> 24 KiB a socket
         ws_ping_interval=PING_SECONDS,
         ws_max_size=4_096,  # buyers have nothing to say on it

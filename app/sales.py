@@ -10,7 +10,7 @@ from asyncmy.errors import IntegrityError
 from redis.asyncio import Redis
 
 from app import scripts
-from app.catalog import ACCENTS, Event, InvalidEvent, Sku, check_event
+from app.catalog import ACCENTS, SLUG, Event, InvalidEvent, Sku, check_event
 from app.database import Database
 from app.ids import derived_id
 from app.keys import EVENTS, keys, live_channel
@@ -106,7 +106,7 @@ async def _put_on_sale(redis: Redis, event: Event) -> None:
 
 async def find_event(database: Database, slug: str) -> Event:
     """The event with this slug. Raises UnknownEvent."""
-    events = await _read_events(database, "slug = %s", (slug,))
+    events = await _read_events(database, "slug = %s", (slug,)) if SLUG.fullmatch(slug) else []
     if not events:
         raise UnknownEvent(slug)
     return events[0]

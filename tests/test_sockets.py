@@ -186,9 +186,16 @@ def test_the_versions_of_an_order_only_grow(world: World) -> None:
     assert (last["status"], last["version"]) == ("CONFIRMED", versions[-1])
 
 
+class BehindLine:
+    """A reader that is never ready, so that everything stays in the mailbox."""
+
+    def write_frames(self, texts: list[str]) -> bool:
+        return False
+
+
 def test_an_older_frame_of_an_order_is_never_told_after_a_newer_one() -> None:
     """News may overtake the answer that a new socket waits for."""
-    socket = Socket(cast(WebSocket, None), 7, "b", Place("admitted", 1, 0, 0, 1, 600))
+    socket = Socket(cast(WebSocket, None), BehindLine(), 7, "b", Place("admitted", 1, 0, 0, 1, 600))
     for version, frame in ((1, "pending"), (0, "held"), (3, "confirmed"), (2, "paying")):
         socket.tell_order("an order", version, frame)
     socket.tell_order("another order", 0, "held")

@@ -4,6 +4,7 @@ Offsets are committed only after MySQL has the facts and Redis follows. While Re
 writing and leaves the offsets where they are; while MySQL is away it goes back and reads the batch again.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from workers.runner import Stop, every, run
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
+GATHER_SECONDS = 0.02  # from one batch to the next at least: a commit costs the same for one fact as for many
+COMMIT_SECONDS = 1.0  # offsets are committed so often while facts keep coming; what is read again changes nothing
 WATCH_SECONDS = 10
 MOST_UNCOMMITTED = 200_000  # facts written while Redis is away, before the ledger waits for it
 
@@ -73,12 +76,16 @@ class Bookkeeper:
         self._checkpoint = checkpoint
         self._written: Offsets = {}  # the next offset of each partition with facts written and not committed
         self._uncommitted = 0
+        self._committed_at = 0.0
+        self._next_at = 0.0
         self._watched_at = time.monotonic()
         self._behind: Offsets = {}  # where partitions with facts to come stood when last looked at
 
     async def batch(self) -> None:
         """One batch. Raises DatabaseUnavailable, RedisError or KafkaUnavailable after going back to its start."""
+        await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
+        self._next_at = time.monotonic() + GATHER_SECONDS
         if batches:
             try:
                 await self._write([record for records in batches.values() for record in records])
@@ -89,7 +96,7 @@ class Bookkeeper:
                 self._written[partition] = records[-1].offset + 1
                 self._uncommitted += len(records)
         if self._written:
-            await self._settle_and_commit()
+            await self._settle_and_commit(more_may_come=bool(batches))
         await self._watch()
 
     async def _write(self, records: list[ConsumerRecord]) -> None:
@@ -108,13 +115,15 @@ class Bookkeeper:
             [(key.decode(errors="replace"), value)], self._dlq, [("reason", reason[:1_000].encode())]
         )
 
-    async def _settle_and_commit(self) -> None:
+    async def _settle_and_commit(self, *, more_may_come: bool) -> None:
         try:
             await self._ledger.settle()
         except RedisError as error:
             log.warning("redis is away, %d facts are not settled: %s", self._uncommitted, error)
             if self._uncommitted > MOST_UNCOMMITTED:
                 raise
+            return
+        if more_may_come and time.monotonic() - self._committed_at < COMMIT_SECONDS:
             return
         self._checkpoint("before offset commit")
         try:
@@ -124,6 +133,7 @@ class Bookkeeper:
             log.warning("offsets not committed: %s", error)
         self._written = {}
         self._uncommitted = 0
+        self._committed_at = time.monotonic()
 
     def _go_back(self, offsets: Offsets) -> None:
         for partition, offset in offsets.items():

@@ -142,7 +142,7 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
                 overdue += 1
                 problems.append(f"hold {order_id}: {seconds - end_ms // 1000} s past its end")
     processes = await reports(redis)
-    borrowed = await _always_borrowed(redis, processes)
+    leaks = await _lasting_leaks(redis, processes)
     living = {process.name for process in processes if process.ok}
     for process in processes:
         name = f"{process.name}:{process.pid}"
@@ -152,33 +152,43 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
                     f"process {name}: silent for {process.age_ms // 1000} s, and no other has its name"
                 )
             continue
-        if process.open_files > OPEN_FILES + OPEN_FILES_A_SOCKET * process.sockets:
+        borrowed, files = leaks.get((process.name, process.pid), (0, 0))
+        if files:
             problems.append(f"process {name}: {process.open_files} open files, {process.sockets} sockets")
-        if borrowed.get((process.name, process.pid)):
-            problems.append(
-                f"process {name}: {borrowed[process.name, process.pid]} database connections do not come back"
-            )
+        if borrowed:
+            problems.append(f"process {name}: {borrowed} database connections do not come back")
     figures: Figures = {
         "overdue": overdue,
         "processes": sum(process.ok for process in processes),
         "silent": sum(not process.ok for process in processes),
-        "borrowed": sum(borrowed.values()),
+        "borrowed": sum(borrowed for borrowed, _ in leaks.values()),
         "most_open_files": max((process.open_files for process in processes), default=0),
     }
     return Finding(figures, problems)
 
 
-async def _always_borrowed(redis: Redis, processes: Sequence[Report]) -> dict[_Process, int]:
-    """The connections that are borrowed in each of several reports: one alone may have been at work."""
-    least = _borrowed(processes)
+async def _lasting_leaks(redis: Redis, processes: Sequence[Report]) -> dict[_Process, tuple[int, int]]:
+    """Connections borrowed and files too many, in each of several reports: one alone may have been at work."""
+    least = _leaks(processes)
     for _ in range(SAMPLES - 1):
-        if not any(least.values()):
+        if not any(borrowed or files for borrowed, files in least.values()):
             break
         await asyncio.sleep(REPORT_SECONDS)  # until the next reports
-        now = _borrowed(await reports(redis))
-        least = {process: min(count, now[process]) for process, count in least.items() if process in now}
+        now = _leaks(await reports(redis))
+        least = {
+            process: (min(borrowed, now[process][0]), min(files, now[process][1]))
+            for process, (borrowed, files) in least.items()
+            if process in now
+        }
     return least
 
 
-def _borrowed(processes: Sequence[Report]) -> dict[_Process, int]:
-    return {(process.name, process.pid): process.borrowed for process in processes if process.ok}
+def _leaks(processes: Sequence[Report]) -> dict[_Process, tuple[int, int]]:
+    return {
+        (process.name, process.pid): (
+            process.borrowed,
+            max(process.open_files - OPEN_FILES - OPEN_FILES_A_SOCKET * process.sockets, 0),
+        )
+        for process in processes
+        if process.ok
+    }

@@ -64,7 +64,10 @@ async def answer_error(request: Request, error: Exception) -> Response:
 def same_origin(headers: Headers, public_url: str) -> bool:
     """Whether a request comes from our own pages, or from no page at all."""
     origin = headers.get("origin")
-    return origin is None or origin == public_url or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or origin == public_url or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:  # no address at all
+        return False
 
 
 class Guard:

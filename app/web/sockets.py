@@ -10,6 +10,7 @@ from app.database import DatabaseUnavailable
 from app.live import RESTARTING
 from app.sales import UnknownEvent
 from app.waiting_room import NotJoined, NotReady, look
+from app.web.frames import EXTENSION
 from app.web.http import Problem, known_buyer
 from app.web.middleware import same_origin
 from app.web.services import services_of
@@ -32,7 +33,8 @@ async def buyer_socket(websocket: WebSocket) -> None:
         try:
             event = await services.event(websocket.path_params["slug"])
             place = await look(services.redis, event.id, buyer.id)
-            await services.hub.serve(websocket, event.id, buyer.id, place)
+            line = websocket.scope["extensions"][EXTENSION]
+            await services.hub.serve(websocket, line, event.id, buyer.id, place)
         except (UnknownEvent, NotJoined):
             await websocket.close(NOT_JOINED, "not joined")
         except (RedisError, NotReady, DatabaseUnavailable):
