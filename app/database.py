@@ -13,7 +13,7 @@ from typing import Any
 
 import databases
 from asyncmy.cursors import DictCursor
-from asyncmy.errors import MySQLError, OperationalError
+from asyncmy.errors import InterfaceError, MySQLError, OperationalError
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
@@ -141,4 +141,4 @@ def is_transient(error: BaseException) -> bool:
     """Whether trying again later may help: MySQL is away or busy, rather than the statement wrong."""
     if isinstance(error, OperationalError):
         return not error.args or error.args[0] in _TRANSIENT
-    return isinstance(error, OSError | TimeoutError)
+    return isinstance(error, InterfaceError | OSError | TimeoutError)

@@ -5,11 +5,14 @@ A fact is something that happened to an order, in the past tense. Records are JS
 only a new version added with its own decoding.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from app.ids import event_of
+
+TimeMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]  # to the end of year 9999, where DATETIME ends
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -23,7 +26,7 @@ class Item(msgspec.Struct, frozen=True):
 class _Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     fact_id: str
     order_id: str
-    occurred_at_ms: int
+    occurred_at_ms: TimeMs
     version: int = 1
 
 
@@ -35,7 +38,7 @@ class OrderPlaced(_Fact, frozen=True, kw_only=True, tag="OrderPlaced"):
     items: tuple[Item, ...]
     total_minor: int
     currency: str
-    expires_at_ms: int
+    expires_at_ms: TimeMs
     idempotency_key: str
     request_hash: str
     outbox_id: str
@@ -77,7 +80,7 @@ class PaymentFailed(_Fact, frozen=True, kw_only=True, tag="PaymentFailed"):
 class HoldLapsed(_Fact, frozen=True, kw_only=True, tag="HoldLapsed"):
     """The end of the hold passed. `expires_at_ms` is the end that passed."""
 
-    expires_at_ms: int
+    expires_at_ms: TimeMs
 
 
 class RefundRequested(_Fact, frozen=True, kw_only=True, tag="RefundRequested"):
@@ -134,10 +137,10 @@ def encode(fact: Fact) -> bytes:
     return encoded
 
 
-def decode(record: bytes) -> Fact:
-    """The fact in a Kafka record. Raises UndecodableFact."""
+def decode(record: bytes | None) -> Fact:
+    """The fact in a Kafka record, which may have no value. Raises UndecodableFact."""
     try:
-        fact: Fact = _Codec.decoder.decode(record)
+        fact: Fact = _Codec.decoder.decode(record or b"")
         event_of(fact.order_id)
     except (*UNREADABLE, ValueError) as error:
         raise UndecodableFact(str(error)) from error

@@ -209,7 +209,7 @@ async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict
     charges = [f for facts in by_order.values() for f in facts if isinstance(f, PaymentSucceeded)]
     await _check_transactions(connection, charges)
     missing = [order_id for order_id in ids if order_id not in known]
-    strays = await _read_payments(connection, missing) if charges and missing else {}
+    strays = await _read_payments(connection, missing) if missing else {}
     for order_id in missing:
         known[order_id] = Order(
             order_id, UNKNOWN, event_id=event_of(order_id), payments=tuple(strays.get(order_id, ()))

@@ -68,10 +68,15 @@ def create_app(settings: Settings) -> Starlette:
 
     async def no_route(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code != 404:
-            return await answer_error(
+            response = await answer_error(
                 request, Problem(error.status_code, "not_allowed", "This cannot be done here.")
             )
+            response.headers.update(error.headers or {})  # what may be done instead
+            return response
         return await answer_error(request, NOT_FOUND)
+
+    async def bug(request: Request, error: Exception) -> Response:  # it is logged with its trace
+        return await answer_error(request, Problem(500, "internal", "Something went wrong here."))
 
     return Starlette(
         routes=[
@@ -85,6 +90,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(Guard, public_url=settings.public_url)],
         exception_handlers={
             HTTPException: no_route,
+            Exception: bug,
             Problem: answer_error,
             **dict.fromkeys(PROBLEMS, answer_error),
         },

@@ -3,6 +3,7 @@
     PENDING            -> CONFIRMED | EXPIRED | CANCELED | REVIEW | REJECTED
     EXPIRED, CANCELED  -> CONFIRMED   late money, and the stock could be claimed again
                        -> REVIEW      late money of the wrong amount or currency
+                       -> REJECTED    claimed again, and the last guard said no
     CONFIRMED          -> PARTIALLY_REFUNDED -> REFUNDED
     REVIEW             -> REFUNDED
 
@@ -10,6 +11,7 @@ Money that buys nothing (the tickets are gone, or were paid before) is refunded 
 Nothing here talks to the outside; a fact that comes twice changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -74,11 +76,15 @@ def claim(status: str) -> str:
     return CLAIMS.get(status, "none")
 
 
-def money_kept(order: Order) -> int:
-    """Minor units of the order's currency that were taken for it and not given back."""
-    ours = [payment for payment in order.payments if payment.currency == order.currency]
-    taken = sum(p.amount_minor for p in ours if p.status == "COMPLETED")
-    return taken - sum(p.amount_minor for p in ours if p.status == "REFUNDED")
+def money_kept(order: Order) -> Counter[str]:
+    """Minor units that were taken for this order and not given back, by currency."""
+    kept: Counter[str] = Counter()
+    for payment in order.payments:
+        if payment.status == "COMPLETED":
+            kept[payment.currency] += payment.amount_minor
+        elif payment.status == "REFUNDED":
+            kept[payment.currency] -= payment.amount_minor
+    return kept
 
 
 def needs_reclaim(order: Order, fact: Fact) -> bool:
@@ -118,9 +124,7 @@ def _order_placed(order: Order, fact: OrderPlaced, _: bool) -> Order:
         request_hash=fact.request_hash,
         payments=order.payments,
     )
-    for charge in order.payments:  # nobody could pay before: whatever came, came by mistake
-        placed = _with_refund(placed, charge, fact.occurred_at_ms)
-    return placed
+    return _with_all_refunded(placed, fact.occurred_at_ms)  # nobody could pay before: what came, came by mistake
 
 
 def _cancel_requested(order: Order, fact: CancelRequested, _: bool) -> Order:
@@ -170,10 +174,7 @@ def _refund_requested(order: Order, fact: RefundRequested, _: bool) -> Order:
     charge = next((p for p in order.payments if p.id == fact.payment_id), None)
     if charge is None or charge.status != "COMPLETED" or any(p.id == fact.fact_id for p in order.payments):
         return order
-    going_back = sum(
-        p.amount_minor for p in order.payments if p.parent_id == charge.id and p.status != "REFUND_FAILED"
-    )
-    if not 0 < fact.amount_minor <= charge.amount_minor - going_back:
+    if not 0 < fact.amount_minor <= _left_of(order, charge):
         return order
     return _with_refund(order, charge, fact.occurred_at_ms, fact.fact_id, fact.amount_minor)
 
@@ -185,9 +186,9 @@ def _refund_succeeded(order: Order, fact: RefundSucceeded, _: bool) -> Order:
     if after is order:
         return order
     kept = money_kept(after)
-    if order.status in ("CONFIRMED", "PARTIALLY_REFUNDED", "REVIEW") and kept == 0:
+    if order.status in ("CONFIRMED", "PARTIALLY_REFUNDED", "REVIEW") and not any(kept.values()):
         return replace(after, status="REFUNDED")
-    if order.status == "CONFIRMED" and kept < order.total_minor:
+    if order.status == "CONFIRMED" and kept[order.currency] < order.total_minor:
         return replace(after, status="PARTIALLY_REFUNDED")
     return after
 
@@ -201,11 +202,7 @@ def reject(order: Order, at_ms: int) -> Order:
 
     Whatever was paid for it goes back. `at_ms` is when.
     """
-    rejected = replace(order, status="REJECTED")
-    for charge in order.payments:
-        if charge.status == "COMPLETED" and not any(p.parent_id == charge.id for p in order.payments):
-            rejected = _with_refund(rejected, charge, at_ms)
-    return rejected
+    return _with_all_refunded(replace(order, status="REJECTED"), at_ms)
 
 
 def _knows(order: Order, fact: PaymentSucceeded) -> bool:
@@ -257,6 +254,21 @@ def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "",
         parent_id=charge.id,
     )
     return replace(order, payments=(*order.payments, refund))
+
+
+def _with_all_refunded(order: Order, at_ms: int) -> Order:
+    """The order with refunds of whatever is left of its charges; a refund that was refused is left to people."""
+    for charge in order.payments:
+        was_refused = any(p.parent_id == charge.id and p.status == "REFUND_FAILED" for p in order.payments)
+        if charge.status == "COMPLETED" and not was_refused and (left := _left_of(order, charge)):
+            order = _with_refund(order, charge, at_ms, amount_minor=left)
+    return order
+
+
+def _left_of(order: Order, charge: Payment) -> int:
+    """Minor units of a charge that are neither given back nor on their way."""
+    refunds = (p for p in order.payments if p.parent_id == charge.id and p.status != "REFUND_FAILED")
+    return charge.amount_minor - sum(refund.amount_minor for refund in refunds)
 
 
 def _with_payment(order: Order, payment_id: str, was: str, **changes: str) -> Order:

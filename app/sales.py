@@ -71,6 +71,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
     except IntegrityError as error:
         if error.args[0] != 1062:  # duplicate
             raise
+        if "skus_name" in str(error):
+            raise InvalidEvent("sku: each needs a name of its own") from None
         raise InvalidEvent(f"slug: {event.slug!r} is taken") from None
     event = replace(event, id=event_id, skus=tuple(skus))
     await _put_on_sale(redis, event)

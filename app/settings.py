@@ -1,8 +1,8 @@
 """Every setting: its name in the environment, its unit, its default and its check."""
 
 import base64
-import binascii
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,7 +86,7 @@ class Settings:
             raise BadSetting("SECRET_KEY needs 32 characters or more")
         try:
             webhook_key = base64.b64decode(self.sandbox_webhook_secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             raise BadSetting("SANDBOX_WEBHOOK_SECRET must be whsec_ and base64") from None
         if len(webhook_key) < 24:
             raise BadSetting("SANDBOX_WEBHOOK_SECRET needs 24 bytes or more")
@@ -121,7 +121,7 @@ class _Reader:
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
         value = self._environ.get(name) or str(default)
-        if not value.isdecimal() or not least <= int(value) <= most:
+        if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
             raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
         return int(value)
 

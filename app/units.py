@@ -5,10 +5,11 @@ Times are UTC: milliseconds since 1970 in Redis and Kafka, `DATETIME(3)` in MySQ
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 CENT = Decimal("0.01")
+EPOCH = datetime(1970, 1, 1)
 # All of them have two decimals, as DECIMAL(12,2) and "minor units / 100" take for granted.
 CURRENCIES = frozenset({"AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "SEK", "USD"})
 MAX_MINOR = 999_999_999_999  # what DECIMAL(12,2) holds
@@ -41,14 +42,14 @@ def now_ms() -> int:
 
 def to_datetime(at_ms: int) -> datetime:
     """UTC milliseconds to the naive UTC datetime that MySQL's DATETIME(3) stores."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).replace(tzinfo=None)
+    return EPOCH + timedelta(milliseconds=at_ms)
 
 
 def to_ms(at: datetime) -> int:
     """A naive UTC datetime from MySQL to milliseconds."""
-    return round(at.replace(tzinfo=UTC).timestamp() * 1000)
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def iso(at_ms: int) -> str:
     """UTC milliseconds as ISO 8601 text: "2026-11-23T19:30:00.000Z"."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_datetime(at_ms).isoformat(timespec="milliseconds") + "Z"

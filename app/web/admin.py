@@ -21,7 +21,7 @@ from app.sales import NotOpen, UnknownEvent, list_events, set_state
 from app.tokens import ADMIN_SECONDS, BadToken
 from app.units import iso
 from app.waiting_room import NotReady, read_sale
-from app.web.http import Json, Problem, read_body, read_json
+from app.web.http import Json, Problem, invalid, read_body, read_json
 from app.web.middleware import same_origin
 from app.web.pages import page
 from app.web.services import services_of
@@ -52,7 +52,10 @@ def _inside(path: str) -> str:
 
 async def login(request: Request) -> Response:
     services = services_of(request)
-    form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
+    try:
+        form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
+    except ValueError:
+        raise invalid("there are too many fields") from None
     name, password, next_ = (form.get(field, [""])[0][:200] for field in ("user", "password", "next"))
     tries_key = f"tc:login:{name[:64]}"
     if int(await services.redis.get(tries_key) or 0) >= MAX_TRIES:
