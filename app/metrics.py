@@ -9,12 +9,12 @@ ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
 REQUESTS = Counter(
-    "ticketcraze_requests_total", "Answers, by route and status.", ["route", "status"], registry=REGISTRY
+    "ticketcraze_requests_total", "Answers, by endpoint and status.", ["endpoint", "status"], registry=REGISTRY
 )
 SECONDS = Histogram(
     "ticketcraze_request_seconds",
     "Time to the answer's first byte.",
-    ["route"],
+    ["endpoint"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )

@@ -1,16 +1,18 @@
-"""Around every request: security headers, requests from elsewhere refused, errors as problems or pages."""
+"""Around every request: headers, figures, requests from elsewhere refused, errors as problems or pages."""
 
 import logging
+import time
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.clients import KafkaUnavailable
 from app.database import DatabaseUnavailable
+from app.metrics import REQUESTS, SECONDS
 from app.sales import UnknownEvent
 from app.waiting_room import NotJoined, NotReady, SaleClosed, WaitingRoomFull
 from app.web.http import NOT_FOUND, Problem
@@ -19,13 +21,16 @@ from app.web.pages import error_page
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'; object-src 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
+        b" frame-ancestors 'none'; object-src 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
 
 NOT_READY = Problem(503, "not_ready", "The sale is not ready. Your place is kept; please try again in a moment.")
 UNAVAILABLE = Problem(503, "unavailable", "A part of the system is away. Please try again in a moment.")
@@ -71,7 +76,7 @@ def same_origin(headers: Headers, public_url: str) -> bool:
 
 
 class Guard:
-    """Adds the security headers, and refuses changes asked for by other sites."""
+    """Adds the security headers, counts answers, and refuses changes asked for by other sites."""
 
     def __init__(self, app: ASGIApp, public_url: str) -> None:
         self._app = app
@@ -82,14 +87,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        began = time.perf_counter()
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                # Modules import each other without a version: after an update old and new must not mix.
-                static = scope["path"].startswith("/static/")
-                headers.setdefault("cache-control", "no-cache" if static else "no-store")
+                endpoint = getattr(scope.get("endpoint"), "__name__", "none")
+                REQUESTS.labels(endpoint, message["status"]).inc()
+                SECONDS.labels(endpoint).observe(time.perf_counter() - began)
+                headers = [*message["headers"], *HEADERS]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    # Modules import each other without a version: after an update old and new must not mix.
+                    static = scope["path"].startswith("/static/")
+                    headers.append((b"cache-control", b"no-cache" if static else b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         if scope["method"] not in SAFE_METHODS and not same_origin(Headers(scope=scope), self._public_url):
