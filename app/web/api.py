@@ -12,7 +12,7 @@ from app.catalog import MAX_QUANTITY, MAX_SKUS, Event, public_state
 from app.database import DatabaseUnavailable
 from app.facts import PaymentStarted
 from app.ids import derived_id, event_of, new_id
-from app.ledger import read_orders
+from app.ledger import read_order_to_pay, read_orders
 from app.orders import Order
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.reservations import Refused, held_order, request_cancel, reserve
@@ -169,33 +169,43 @@ async def place_order(request: Request) -> Response:
     )
 
 
-async def find_order(services: Services, buyer: Buyer, order_id: str) -> Order:
-    """A buyer's order: from the books, or from Redis until those have it. Raises Problem `not_found`."""
-    try:
-        event_of(order_id)
-    except ValueError:
-        raise NOT_FOUND from None
-    try:
-        async with services.database.connection() as connection:
-            orders = await read_orders(connection, "id = %s", (order_id,))
-    except DatabaseUnavailable:
-        orders = []  # Redis knows how it stands, if not what was paid
-    order = orders[0] if orders else await held_order(services.redis, order_id)
+def owned(order: Order | None, buyer: Buyer) -> Order:
+    """The order, if it is the buyer's. Raises Problem `not_found`, also for another buyer's."""
     if order is None or order.buyer_id != buyer.id:
         raise NOT_FOUND
     return order
 
 
+def order_id_of(request: Request) -> str:
+    """The order id in the path. Raises Problem `not_found` when it is none."""
+    order_id: str = request.path_params["order_id"]
+    try:
+        event_of(order_id)
+    except ValueError:
+        raise NOT_FOUND from None
+    return order_id
+
+
+async def find_order(services: Services, buyer: Buyer, order_id: str) -> Order:
+    """A buyer's order: from the books, or from Redis until those have it. Raises Problem `not_found`."""
+    try:
+        async with services.database.connection() as connection:
+            orders = await read_orders(connection, "id = %s", (order_id,))
+    except DatabaseUnavailable:
+        orders = []  # Redis knows how it stands, if not what was paid
+    return owned(orders[0] if orders else await held_order(services.redis, order_id), buyer)
+
+
 async def get_order(request: Request) -> Response:
     services = services_of(request)
-    order = await find_order(services, known_buyer(request), request.path_params["order_id"])
+    order = await find_order(services, known_buyer(request), order_id_of(request))
     event = await event_by_id(services.database, order.event_id)
     return Json(order_shape(event, order))
 
 
 async def cancel_order(request: Request) -> Response:
     services = services_of(request)
-    order = await find_order(services, known_buyer(request), request.path_params["order_id"])
+    order = await find_order(services, known_buyer(request), order_id_of(request))
     if order.status != "CANCELED":  # asked twice is asked once
         try:
             await request_cancel(services.redis, order.id, order.buyer_id)
@@ -206,11 +216,12 @@ async def cancel_order(request: Request) -> Response:
 
 async def start_payment(request: Request) -> Response:
     services = services_of(request)
-    order = await find_order(services, known_buyer(request), request.path_params["order_id"])
-    not_payable = Problem(409, "not_payable", "This order cannot be paid now.", order_status=order.status)
-    if order.status != "PENDING" or order.expires_at_ms <= now_ms():
-        raise not_payable
-    declined = sum(payment.kind == "CHARGE" and payment.status == "FAILED" for payment in order.payments)
+    buyer, order_id = known_buyer(request), order_id_of(request)
+    found = await read_order_to_pay(services.database, order_id)
+    order, declined = found or (await held_order(services.redis, order_id), 0)
+    order = owned(order, buyer)
+    if found is None or order.status != "PENDING" or order.expires_at_ms <= now_ms():
+        raise Problem(409, "not_payable", "This order cannot be paid now.", order_status=order.status)
     if declined >= services.settings.max_payment_attempts:
         raise Problem(429, "too_many", "This order was declined too often. Please place it again.")
     # Until an attempt was declined, paying again goes on with it: two clicks are not two payments.

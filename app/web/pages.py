@@ -16,7 +16,7 @@ from app.shapes import order_shape, place_shape
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
 from app.waiting_room import NotJoined, NotReady, look
-from app.web.api import event_facts, find_order, join_event
+from app.web.api import event_facts, find_order, join_event, order_id_of
 from app.web.http import NOT_FOUND, Problem, buyer_of, known_buyer, set_buyer_cookie
 from app.web.services import Services, services_of
 from app.web.templating import environment
@@ -138,7 +138,7 @@ async def order_of_request(request: Request) -> tuple[Event, Order]:
         buyer = known_buyer(request)
     except Problem:
         raise NOT_FOUND from None
-    order = await find_order(services, buyer, request.path_params["order_id"])
+    order = await find_order(services, buyer, order_id_of(request))
     return await event_by_id(services.database, order.event_id), order
 
 
