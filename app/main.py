@@ -1,7 +1,6 @@
 """The web application: every route, what is around it, and what it has open. The table of contents."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -22,7 +21,7 @@ from app.clients import open_database, open_facts, open_redis
 from app.coalescing import CoalescingRedis
 from app.live import Hub
 from app.payments.sandbox import SandboxProvider
-from app.processes import reporting
+from app.processes import calm_collector, reporting
 from app.settings import BadSetting, Settings
 from app.tokens import Tokens
 from app.web import admin, api, callbacks, health, pages, sockets
@@ -35,7 +34,6 @@ from app.web.templating import STATIC
 log = logging.getLogger(__name__)
 
 GRACEFUL_SECONDS = 5
-YOUNG_OBJECTS = 50_000  # made before the collector looks: requests leave no cycles behind
 PING_SECONDS = 60  # the library's 20 costs three times the wake-ups with 10,000 sockets
 
 
@@ -54,10 +52,7 @@ def create_app(settings: Settings) -> Starlette:
             app.state.services = Services(
                 settings, redis, database, facts, provider, hub, Tokens(settings.secret_key)
             )
-            # What is there now stays: the collector need not look at it again and again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(YOUNG_OBJECTS)
+            calm_collector()
             async with reporting(redis, "web", database, lambda: hub.open_sockets):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
@@ -128,6 +123,7 @@ def main() -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=4_096,
         access_log=False,
+        proxy_headers=False,  # nothing depends on where a request comes from
         log_level="warning",
     )
 

@@ -4,6 +4,7 @@ A buyer's token carries the queue numbers they were given, so that a place survi
 """
 
 import secrets
+import time
 
 import msgspec
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -13,6 +14,8 @@ BUYER_SECONDS = 30 * DAY_SECONDS
 RESUME_SECONDS = DAY_SECONDS
 ADMIN_SECONDS = DAY_SECONDS // 2
 MAX_LENGTH = 2_048
+REMEMBERED_SECONDS = 300
+MOST_REMEMBERED = 50_000
 MAX_NUMBERS = 20  # events whose number a token carries; the oldest are dropped
 
 
@@ -44,14 +47,23 @@ class Tokens:
         self._buyer, self._resume, self._admin = (
             URLSafeTimedSerializer(secret_key, salt=f"ticketcraze.{use}") for use in ("buyer", "resume", "admin")
         )
+        self._good: dict[str, Buyer] = {}
+        self._forget_at = 0.0
 
     def of_buyer(self, buyer: Buyer) -> str:
         """The buyer's token, for the cookie and for `Authorization: Bearer`."""
         return _text(self._buyer.dumps(msgspec.to_builtins(buyer, str_keys=True)))
 
     def buyer(self, token: str) -> Buyer:
-        """Whose token it is. Raises BadToken."""
-        return _read_buyer(self._buyer, token, BUYER_SECONDS)
+        """Whose token it is. Raises BadToken. A token that was good is remembered for some minutes."""
+        now = time.monotonic()
+        if now >= self._forget_at or len(self._good) >= MOST_REMEMBERED:
+            self._good.clear()
+            self._forget_at = now + REMEMBERED_SECONDS
+        buyer = self._good.get(token)
+        if buyer is None:
+            buyer = self._good[token] = _read_buyer(self._buyer, token, BUYER_SECONDS)
+        return buyer
 
     def of_resume(self, buyer: Buyer) -> str:
         """A token for a link that makes another device the same buyer."""

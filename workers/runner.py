@@ -7,10 +7,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import uvloop
 from redis.exceptions import RedisError
 
 from app.clients import KafkaUnavailable
 from app.database import DatabaseUnavailable
+from app.processes import calm_collector
 from app.settings import BadSetting, Settings
 from app.waiting_room import NotReady
 
@@ -73,7 +75,9 @@ def run(work: Callable[[Settings, Stop], Awaitable[None]]) -> None:
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
-    asyncio.run(_until_stopped(work, settings))
+    calm_collector()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_stopped(work, settings))
 
 
 async def _until_stopped(work: Callable[[Settings, Stop], Awaitable[None]], settings: Settings) -> None:
