@@ -18,6 +18,8 @@ from crowd.limits import allow_open_files
 # What each needs to run: `python -m stack run`, or only its servers.
 BENCHMARKS = {"endtoend": (endtoend, "run"), "ledger": (ledger, "servers")}
 
+INTERRUPTED = 130
+
 
 def main() -> int:
     """Measures; exit code 0, or 1 when what was measured is not right."""
@@ -43,6 +45,8 @@ def main() -> int:
     except BenchmarkFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     print(json.dumps(report.figures) if arguments.json else report.text)
     return 0 if report.ok else 1
 
