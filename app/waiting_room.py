@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -14,6 +14,7 @@ from app.catalog import Stock, parse_stock, public_state
 from app.keys import key, keys, live_channel
 
 DRAW_CHUNK = 1_000
+LOOKED_AT = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
 
 
 class NotReady(Exception):
@@ -64,7 +65,7 @@ async def join(redis: Redis, event_id: int, buyer_id: str, max_waiting: int) -> 
 
 async def look(redis: Redis, event_id: int, buyer_id: str) -> Place:
     """Where the buyer stands; looking counts as being seen. Raises NotReady, NotJoined."""
-    place = (await look_many(redis, event_id, [buyer_id]))[0]
+    place = _place(await scripts.run(redis, "place", keys(event_id, *LOOKED_AT), [buyer_id]))
     if place is None:
         raise NotJoined
     return place
@@ -72,14 +73,15 @@ async def look(redis: Redis, event_id: int, buyer_id: str) -> Place:
 
 async def look_many(redis: Redis, event_id: int, buyer_ids: Sequence[str]) -> list[Place | None]:
     """Where buyers stand, in one round trip; None for one without a place. Raises NotReady."""
-    names = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
-    calls: list[scripts.Call] = [(keys(event_id, *names), [buyer_id]) for buyer_id in buyer_ids]
-    places: list[Place | None] = []
-    for answer in await scripts.run_many(redis, "place", calls):
-        if answer == "NOT_READY":
-            raise NotReady
-        places.append(None if answer == "NOT_JOINED" else Place(*answer))
-    return places
+    calls: list[scripts.Call] = [(keys(event_id, *LOOKED_AT), [buyer_id]) for buyer_id in buyer_ids]
+    return [_place(answer) for answer in await scripts.run_many(redis, "place", calls)]
+
+
+def _place(answer: Any) -> Place | None:
+    """What place.lua answered. Raises NotReady."""
+    if answer == "NOT_READY":
+        raise NotReady
+    return None if answer == "NOT_JOINED" else Place(*answer)
 
 
 async def leave(redis: Redis, event_id: int, buyer_id: str) -> None:

@@ -28,7 +28,7 @@ TICK_SECONDS = 5.0
 VERDICT_SECONDS = 30.0
 REST_FACTOR = 20  # checking all that was ever sold takes 5% of the time at most
 LOOK_BACK_MS = 24 * 3_600_000  # the first look after a start
-OVERLAP_MS = 10 * 60_000  # later looks begin this long before the end of the last one
+OVERLAP_MS = 60_000  # later looks begin this long before the end of the last one
 CALLBACK_MS = 5_000  # so long a callback may take before it is looked after
 IN_ONE_QUERY = 500
 
