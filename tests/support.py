@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from tests.conftest import ROOT, Stack
 
 WAIT_SECONDS = 10.0
 COMMAND_SECONDS = 60
+RESTART_SECONDS = 40.0
 
 Found = TypeVar("Found")
 
@@ -147,3 +149,26 @@ def until(look: Callable[[], Found | None], seconds: float = WAIT_SECONDS) -> Fo
             return found
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def kill(stack: Stack, *names: str) -> dict[str, int]:
+    """Ends processes the way a power cut does: the process ids they had."""
+    killed = {name: stack.run["processes"][name] for name in names}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    return killed
+
+
+def until_back(stack: Stack, killed: dict[str, int]) -> None:
+    """Waits until what was killed runs again and everything answers."""
+
+    def back() -> bool:
+        now = stack.run["processes"]
+        if any(now.get(name) in (None, pid) for name, pid in killed.items()):
+            return False
+        try:
+            return httpx.get(f"{stack.web}/readyz", trust_env=False).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    until(back, RESTART_SECONDS)

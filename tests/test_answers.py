@@ -1,16 +1,24 @@
 """An Idempotency-Key is answered the same for ever: after a lapsed hold, a restart, a lost answer."""
 
-import os
-import signal
 import socket
 import uuid
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from tests.conftest import Stack
-from tests.support import Sale, api, come_in, make_event, order, ticketcraze, until, until_status
+from tests.support import (
+    Sale,
+    api,
+    come_in,
+    kill,
+    make_event,
+    order,
+    ticketcraze,
+    until,
+    until_back,
+    until_status,
+)
 
 
 def assert_sound(stack: Stack, sale: Sale) -> None:
@@ -23,24 +31,6 @@ def books(stack: Stack, client: httpx.Client, sale: Sale) -> int:
     """How many tickets are out of sale."""
     skus = client.get(f"/events/{sale.slug}").json()["skus"]
     return sale.skus[0].capacity - int(skus[0]["available"])
-
-
-def kill_and_wait(stack: Stack, *names: str) -> None:
-    """Ends processes the way a power cut does, and waits until they are there again."""
-    before = stack.run["processes"]
-    for name in names:
-        os.kill(before[name], signal.SIGKILL)
-
-    def back() -> bool:
-        now: dict[str, Any] = stack.run["processes"]
-        if any(now.get(name) in (None, before[name]) for name in names):
-            return False
-        try:
-            return httpx.get(f"{stack.web}/readyz", trust_env=False).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
-
-    until(back, 40)
 
 
 def test_the_answer_stays_when_the_hold_lapsed_and_the_sale_closed(stack: Stack) -> None:
@@ -72,7 +62,7 @@ def test_the_answer_stays_after_redis_and_the_web_process_were_killed(stack: Sta
     with api(stack) as client:
         token = come_in(client, sale)
         first = order(client, sale, 2, key="once")
-    kill_and_wait(stack, "redis", "web")
+    until_back(stack, kill(stack, "redis", "web"))
     with api(stack, token) as client:
         assert order(client, sale, 2, key="once").json() == first.json()
         assert books(stack, client, sale) == 2
