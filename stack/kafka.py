@@ -126,7 +126,8 @@ class Kafka:
         formatted = home / "formatted"
         if not formatted.exists():
             shutil.rmtree(data, ignore_errors=True)  # the rest of an interrupted first start
-            cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            # Its first letter must not be "-", which the tool would take for an option.
+            cluster_id = "K" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")
             storage_tool = (*java, "kafka.tools.StorageTool", "format", "-t", cluster_id)
             await run_once(Program("kafka", (*storage_tool, "-c", str(configuration), "--standalone")), log, 60)
             write_private(formatted, cluster_id + "\n")
