@@ -7,7 +7,7 @@ answer reaches the next borrower.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,11 @@ STATEMENT_SECONDS = 30.0
 ON_CONNECT = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 Row = dict[str, Any]
+
+
+def in_list(values: Collection[Any]) -> str:
+    """The placeholders of an IN for so many values: "(%s, %s, %s)"."""
+    return f"({', '.join(['%s'] * len(values))})"
 
 
 class DatabaseUnavailable(Exception):

@@ -14,7 +14,7 @@ from typing import Any
 from asyncmy.errors import MySQLError
 from redis.asyncio import Redis
 
-from app.database import Connection, Database
+from app.database import Connection, Database, in_list
 from app.facts import CancelRequested, Fact, Item, OrderPlaced, PaymentSucceeded
 from app.ids import event_of
 from app.orders import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
@@ -143,10 +143,6 @@ class Ledger:
         return change
 
 
-def _in(values: Sequence[Any]) -> str:
-    return f"({', '.join(['%s'] * len(values))})"
-
-
 async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:
     """The orders for which a condition on `orders` holds, with their items and payments."""
     rows = await connection.fetch_all(f"SELECT * FROM orders WHERE {where}", args)  # noqa: S608  # no input in it
@@ -155,7 +151,7 @@ async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -
     ids = [row["id"] for row in rows]
     items: dict[str, list[Item]] = defaultdict(list)
     for row in await connection.fetch_all(
-        f"SELECT * FROM order_items WHERE order_id IN {_in(ids)} ORDER BY sku_id",  # noqa: S608
+        f"SELECT * FROM order_items WHERE order_id IN {in_list(ids)} ORDER BY sku_id",  # noqa: S608
         ids,
     ):
         items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
@@ -205,7 +201,7 @@ async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, i
 async def _read_payments(connection: Connection, order_ids: Sequence[str]) -> dict[str, list[Payment]]:
     payments: dict[str, list[Payment]] = defaultdict(list)
     for row in await connection.fetch_all(
-        f"SELECT * FROM payments WHERE order_id IN {_in(order_ids)} ORDER BY created_at, id",  # noqa: S608
+        f"SELECT * FROM payments WHERE order_id IN {in_list(order_ids)} ORDER BY created_at, id",  # noqa: S608
         order_ids,
     ):
         payments[row["order_id"]].append(
@@ -227,7 +223,7 @@ async def _read_payments(connection: Connection, order_ids: Sequence[str]) -> di
 async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict[str, Order]:
     """The orders of a batch, locked; one that is not in the books is UNKNOWN. Raises Unappliable."""
     ids = sorted(by_order)
-    known = {order.id: order for order in await read_orders(connection, f"id IN {_in(ids)} FOR UPDATE", ids)}
+    known = {order.id: order for order in await read_orders(connection, f"id IN {in_list(ids)} FOR UPDATE", ids)}
     charges = [f for facts in by_order.values() for f in facts if isinstance(f, PaymentSucceeded)]
     await _check_transactions(connection, charges)
     missing = [order_id for order_id in ids if order_id not in known]
@@ -246,7 +242,7 @@ async def _check_transactions(connection: Connection, charges: list[PaymentSucce
         ids = [fact.transaction_id for fact in charges if fact.provider == provider]
         for row in await connection.fetch_all(
             "SELECT transaction_id, order_id FROM payments"  # noqa: S608
-            f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {_in(ids)}",
+            f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {in_list(ids)}",
             [provider, *ids],
         ):
             if row["order_id"] != order_of[provider, row["transaction_id"]]:
@@ -349,6 +345,6 @@ async def _save_stock(connection: Connection, changes: list[Change]) -> None:
         held = [number for sku_id, delta in deltas.items() for number in (sku_id, delta[0])]
         sold = [number for sku_id, delta in deltas.items() for number in (sku_id, delta[1])]
         await connection.execute(
-            f"UPDATE skus SET held = held + {case}, sold = sold + {case} WHERE id IN {_in(list(deltas))}",  # noqa: S608
+            f"UPDATE skus SET held = held + {case}, sold = sold + {case} WHERE id IN {in_list(deltas)}",  # noqa: S608
             [*held, *sold, *deltas],
         )

@@ -146,7 +146,8 @@ class Hub:
         for order_id in await order_ids_of(self._redis, socket.event_id, socket.buyer_id):
             order = await held_order(self._redis, order_id)
             if order:
-                socket.tell_order(order_id, order.version, dump(order_frame(order)))
+                frame = order_frame(order_id, order.status, order.version, order.total_minor, order.expires_at_ms)
+                socket.tell_order(order_id, order.version, dump(frame))
 
     async def run(self) -> None:
         """Keeps all sockets told, until cancelled."""
@@ -182,18 +183,16 @@ class Hub:
         match news["kind"]:
             case "orders":
                 for order in news["orders"]:
-                    frame = dump(
-                        {
-                            "type": "order",
-                            "order_id": order["order_id"],
-                            "status": order["status"],
-                            "version": order["version"],
-                            "total": order["total"],
-                            "expires_at": iso(order["expires_at_ms"]),
-                        }
+                    frame = order_frame(
+                        order["order_id"],
+                        order["status"],
+                        order["version"],
+                        order["total"],
+                        order["expires_at_ms"],
                     )
+                    text = dump(frame)
                     for socket in room.sockets.get(order["buyer"], ()):
-                        socket.tell_order(order["order_id"], order["version"], frame)
+                        socket.tell_order(order["order_id"], order["version"], text)
             case "admitted" | "lapsed" | "left" as status:
                 numbers = news.get("numbers", [0] * len(news["buyers"]))
                 expires_at_ms = news.get("expires_at_ms", 0)

@@ -8,12 +8,10 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from app import scripts
-from app.catalog import Stock, parse_stock
 from app.facts import CancelRequested, Fact, Item, OrderPlaced
 from app.ids import derived_id, event_of, new_order_id
 from app.keys import key, keys, live_channel, order_key
 from app.orders import Order, claim
-from app.waiting_room import NotReady
 
 OUTBOX_GROUP = "relay"
 SETTLE_CHUNK = 200
@@ -187,11 +185,3 @@ async def order_ids_of(redis: Redis, event_id: int, buyer_id: str) -> list[str]:
     """The ids of a buyer's orders in an event, newest first."""
     answers = cast(list[str], await redis.hvals(key(event_id, f"answers:{buyer_id}")))
     return sorted((answer.partition(" ")[0] for answer in answers), reverse=True)
-
-
-async def read_stock(redis: Redis, event_id: int) -> dict[int, Stock]:
-    """The stock of an event by sku id. Raises NotReady when Redis does not have it."""
-    fields = cast(dict[str, str], await redis.hgetall(key(event_id, "stock")))
-    if not fields:
-        raise NotReady
-    return parse_stock(fields)

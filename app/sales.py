@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from app import scripts
 from app.catalog import ACCENTS, SLUG, Event, InvalidEvent, Sku, check_event
-from app.database import Database
+from app.database import Database, in_list
 from app.ids import derived_id
 from app.keys import EVENTS, keys, live_channel
 from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
@@ -134,7 +134,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
         if rows:
             ids = [row["id"] for row in rows]
             for row in await connection.fetch_all(
-                f"SELECT * FROM skus WHERE event_id IN ({', '.join(['%s'] * len(ids))}) ORDER BY id",  # noqa: S608
+                f"SELECT * FROM skus WHERE event_id IN {in_list(ids)} ORDER BY id",  # noqa: S608
                 ids,
             ):
                 skus[row["event_id"]].append(Sku(row["id"], row["name"], to_minor(row["price"]), row["capacity"]))

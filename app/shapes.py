@@ -60,15 +60,15 @@ def stock_shape(state: str, stock: dict[int, Stock]) -> dict[str, Any]:
     }
 
 
-def order_frame(order: Order) -> dict[str, Any]:
+def order_frame(order_id: str, status: str, version: int, total_minor: int, expires_at_ms: int) -> dict[str, Any]:
     """The frame that says how an order stands."""
     return {
         "type": "order",
-        "order_id": order.id,
-        "status": order.status,
-        "version": order.version,
-        "total": order.total_minor,
-        "expires_at": iso(order.expires_at_ms),
+        "order_id": order_id,
+        "status": status,
+        "version": version,
+        "total": total_minor,
+        "expires_at": iso(expires_at_ms),
     }
 
 

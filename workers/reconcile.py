@@ -11,7 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from app.clients import Facts, open_database, open_facts, open_redis
-from app.database import Database
+from app.database import Database, in_list
 from app.keys import VERDICT
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.sandbox import SandboxProvider
@@ -83,7 +83,7 @@ class Charges:
         ids = [notice.transaction_id for notice in notices]
         rows = await self._database.fetch_all(
             "SELECT transaction_id FROM payments"  # noqa: S608  # only placeholders are put together
-            f" WHERE provider = %s AND transaction_id IN ({', '.join(['%s'] * len(ids))})",
+            f" WHERE provider = %s AND transaction_id IN {in_list(ids)}",
             [self._provider.name, *ids],
         )
         known = {row["transaction_id"] for row in rows}

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.facts import UNREADABLE
 from app.orders import Order
 from app.payments.http_client import Answer, HttpClient, HttpFailed
 from app.payments.provider import (
@@ -19,7 +20,6 @@ from app.payments.provider import (
     RefundRefused,
 )
 from app.payments.sandbox_messages import (
-    UNREADABLE,
     Callback,
     Checkout,
     CheckoutRequest,

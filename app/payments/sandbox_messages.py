@@ -2,13 +2,11 @@
 
 from typing import Annotated, Literal
 
-from msgspec import DecodeError, Meta, Struct
+from msgspec import Meta, Struct
 
 from app.units import MAX_MINOR
 
 WRONG_BY_MINOR = 100  # how much more than asked the outcome `wrong_amount` charges
-# What decoding raises for bytes that are not such a message; RecursionError for JSON that is nested too deep.
-UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 CALLBACK_PATH = "/api/v1/payments/callbacks/sandbox"
 
 Printable = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+\Z")]

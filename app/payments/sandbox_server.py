@@ -24,9 +24,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from app.facts import UNREADABLE
 from app.payments.sandbox_callbacks import Callbacks
 from app.payments.sandbox_messages import (
-    UNREADABLE,
     Checkout,
     CheckoutRequest,
     Outcome,

@@ -1,5 +1,6 @@
 """The buyer's API: the waiting room, orders, payments. JSON under /api/v1."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -48,16 +49,17 @@ async def event_facts(services: Services, event: Event) -> dict[str, Any]:
     return {**shape, "notice": notice if state == "paused" else None}
 
 
-async def get_events(request: Request) -> Response:
-    services = services_of(request)
-    events = await list_events(services.database, MAX_EVENTS)
+async def newest_events(services: Services, most: int) -> list[dict[str, Any]]:
+    """The public facts of the newest sales; one that is not ready does not hide the others."""
     shapes = []
-    for event in events:
-        try:
+    for event in await list_events(services.database, most):
+        with suppress(waiting_room.NotReady):
             shapes.append(await event_facts(services, event))
-        except waiting_room.NotReady:
-            continue  # one sale that is being rebuilt does not hide the others
-    return Json({"events": shapes})
+    return shapes
+
+
+async def get_events(request: Request) -> Response:
+    return Json({"events": await newest_events(services_of(request), MAX_EVENTS)})
 
 
 async def get_event(request: Request) -> Response:

@@ -11,12 +11,12 @@ from app.catalog import Event
 from app.ledger import read_orders
 from app.orders import Order
 from app.reservations import held_order, order_ids_of
-from app.sales import event_by_id, list_events
+from app.sales import event_by_id
 from app.shapes import order_shape, place_shape
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
-from app.waiting_room import NotJoined, NotReady, look
-from app.web.api import event_facts, find_order, join_event, order_id_of
+from app.waiting_room import NotJoined, look
+from app.web.api import event_facts, find_order, join_event, newest_events, order_id_of
 from app.web.http import NOT_FOUND, Problem, buyer_of, known_buyer, set_buyer_cookie
 from app.web.services import Services, services_of
 from app.web.templating import environment
@@ -56,14 +56,8 @@ def visitor(request: Request) -> Buyer | None:
 
 
 async def events_page(request: Request) -> Response:
-    services = services_of(request)
-    shapes = []
-    for event in await list_events(services.database, MOST_EVENTS):
-        try:
-            shapes.append(await event_facts(services, event))
-        except NotReady:
-            continue
-    return page("events.html", events=shapes, server_now=iso(now_ms()))
+    events = await newest_events(services_of(request), MOST_EVENTS)
+    return page("events.html", events=events, server_now=iso(now_ms()))
 
 
 async def orders_of(services: Services, event: Event, buyer: Buyer) -> list[Order]:
