@@ -17,19 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from app.clients import open_database, open_facts, open_redis
-from app.coalescing import CoalescingRedis
-from app.live import Hub
+from app.infra.clients import open_database, open_facts, open_redis
+from app.infra.coalescing import CoalescingRedis
+from app.live.frames import FrameProtocol
+from app.live.hub import Hub
 from app.payments.sandbox import SandboxProvider
-from app.processes import calm_collector, reporting
 from app.settings import BadSetting, Settings
 from app.tokens import Tokens
-from app.web import admin, api, callbacks, health, pages, sockets
-from app.web.frames import FrameProtocol
+from app.watch.processes import calm_collector, reporting
+from app.web import callbacks, health
+from app.web.admin import pages as admin
+from app.web.buyer import api, pages
+from app.web.buyer import socket as sockets
+from app.web.guard import PROBLEMS, Guard, answer_error
 from app.web.http import NOT_FOUND, Problem
-from app.web.middleware import PROBLEMS, Guard, answer_error
+from app.web.rendering import STATIC
 from app.web.services import Services
-from app.web.templating import STATIC
 
 log = logging.getLogger(__name__)
 

@@ -18,14 +18,14 @@ from typing import Any, cast
 import uvloop
 from redis.asyncio import Redis
 
-from app.catalog import Event, Sku
-from app.clients import create_topics, dlq_topic, open_consumer, open_database, open_facts, open_redis
-from app.database import Database
-from app.facts import Fact, OrderPlaced
-from app.keys import EVENTS, key
-from app.ledger import Ledger
-from app.reservations import OUTBOX_GROUP, fact_of_entry, reserve
-from app.sales import create_event
+from app.infra.clients import create_topics, dlq_topic, open_consumer, open_database, open_facts, open_redis
+from app.infra.keys import EVENTS, key
+from app.infra.mysql import Database
+from app.orders.facts import Fact, OrderPlaced
+from app.orders.ledger import Ledger
+from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
+from app.sale.catalog import Event, Sku
+from app.sale.events import create_event
 from app.settings import Settings
 from app.units import now_ms, to_datetime, to_decimal
 from bench.report import BenchmarkFailed, Report

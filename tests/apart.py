@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 
-from app.clients import create_topics, open_redis
-from app.database import Database
-from app.migrations import migrate
+from app.infra.clients import create_topics, open_redis
+from app.infra.migrations import migrate
+from app.infra.mysql import Database
 from app.settings import Settings
 from tests.conftest import ROOT, Stack, free_port
 from tests.support import until

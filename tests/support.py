@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from app.database import Database
+from app.infra.mysql import Database
 from tests.conftest import ROOT, Stack
 
 WAIT_SECONDS = 10.0

@@ -4,12 +4,12 @@ import logging
 
 from redis.asyncio import Redis
 
-from app import admission, waiting_room
-from app.clients import open_database, open_redis
-from app.database import Database, DatabaseUnavailable
-from app.processes import reporting
-from app.sales import UnknownEvent, event_by_id, events_on_sale, note, write_state
+from app.infra.clients import open_database, open_redis
+from app.infra.mysql import Database, DatabaseUnavailable
+from app.sale import admission, waiting_room
+from app.sale.events import UnknownEvent, event_by_id, events_on_sale, note, write_state
 from app.settings import Settings
+from app.watch.processes import reporting
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

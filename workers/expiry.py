@@ -6,14 +6,14 @@ import time
 
 from redis.asyncio import Redis
 
-from app.clients import Facts, open_facts, open_redis
-from app.facts import HoldLapsed
 from app.ids import new_id
-from app.processes import reporting
-from app.reservations import due_holds
-from app.sales import events_on_sale, retire
+from app.infra.clients import Facts, open_facts, open_redis
+from app.orders.facts import HoldLapsed
+from app.orders.reservations import due_holds
+from app.sale.events import events_on_sale, retire
 from app.settings import Settings
 from app.units import now_ms
+from app.watch.processes import reporting
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

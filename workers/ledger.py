@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from redis.exceptions import RedisError
 
-from app.clients import (
+from app.infra.clients import (
     Facts,
     KafkaUnavailable,
     dlq_topic,
@@ -22,11 +22,11 @@ from app.clients import (
     open_facts,
     open_redis,
 )
-from app.database import DatabaseUnavailable
-from app.facts import Fact, UndecodableFact, decode, encode
-from app.ledger import Ledger
-from app.processes import reporting
+from app.infra.mysql import DatabaseUnavailable
+from app.orders.facts import Fact, UndecodableFact, decode, encode
+from app.orders.ledger import Ledger
 from app.settings import Settings
+from app.watch.processes import reporting
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

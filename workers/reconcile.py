@@ -10,16 +10,16 @@ import time
 import msgspec
 from redis.asyncio import Redis
 
-from app.clients import Facts, open_database, open_facts, open_redis
-from app.database import Database, in_list
-from app.keys import VERDICT
+from app.infra.clients import Facts, open_database, open_facts, open_redis
+from app.infra.keys import VERDICT
+from app.infra.mysql import Database, in_list
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.sandbox import SandboxProvider
-from app.processes import reporting
 from app.settings import Settings
 from app.units import iso, now_ms
-from app.verify import verify
-from app.verify.log import open_orders_log
+from app.watch.processes import reporting
+from app.watch.verify import verify
+from app.watch.verify.log import open_orders_log
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

@@ -3,15 +3,15 @@
 import logging
 import time
 
-from app.clients import Facts, open_database, open_facts, open_redis
-from app.database import Database
-from app.facts import RefundFailed, RefundSucceeded
 from app.ids import derived_id
+from app.infra.clients import Facts, open_database, open_facts, open_redis
+from app.infra.mysql import Database
+from app.orders.facts import RefundFailed, RefundSucceeded
 from app.payments.provider import PaymentProvider, ProviderUnavailable, RefundRefused
 from app.payments.sandbox import SandboxProvider
-from app.processes import reporting
 from app.settings import Settings
 from app.units import now_ms, to_minor
+from app.watch.processes import reporting
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

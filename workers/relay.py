@@ -13,13 +13,13 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.clients import Facts, KafkaUnavailable, open_facts, open_redis
-from app.keys import key
-from app.processes import reporting
-from app.reservations import OUTBOX_GROUP, fact_of_entry
-from app.sales import events_on_sale
+from app.infra.clients import Facts, KafkaUnavailable, open_facts, open_redis
+from app.infra.keys import key
+from app.orders.reservations import OUTBOX_GROUP, fact_of_entry
+from app.sale.events import events_on_sale
+from app.sale.waiting_room import NotReady
 from app.settings import Settings
-from app.waiting_room import NotReady
+from app.watch.processes import reporting
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)

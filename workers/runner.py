@@ -10,11 +10,11 @@ from contextlib import suppress
 import uvloop
 from redis.exceptions import RedisError
 
-from app.clients import KafkaUnavailable
-from app.database import DatabaseUnavailable
-from app.processes import calm_collector
+from app.infra.clients import KafkaUnavailable
+from app.infra.mysql import DatabaseUnavailable
+from app.sale.waiting_room import NotReady
 from app.settings import BadSetting, Settings
-from app.waiting_room import NotReady
+from app.watch.processes import calm_collector
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from app.facts import PaymentFailed, PaymentSucceeded
 from app.ids import derived_id, event_of
-from app.orders import Order
+from app.orders.facts import PaymentFailed, PaymentSucceeded
+from app.orders.lifecycle import Order
 from app.units import MAX_MINOR
 
 MAX_ID_LENGTH = 128

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.facts import UNREADABLE
-from app.orders import Order
-from app.payments.http_client import Answer, HttpClient, HttpFailed
+from app.infra.http_client import Answer, HttpClient, HttpFailed
+from app.orders.facts import UNREADABLE
+from app.orders.lifecycle import Order
 from app.payments.provider import (
     Attempt,
     BadNotice,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.metrics import BORROWED, SOCKETS, exposition
+from app.watch.metrics import BORROWED, SOCKETS, exposition
 from app.web.http import Json
 from app.web.services import services_of
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from app.facts import UNREADABLE
+from app.orders.facts import UNREADABLE
 from app.tokens import BUYER_SECONDS, BadToken, Buyer
 from app.web.services import Services, services_of
 

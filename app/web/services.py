@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
-from app.catalog import Event
-from app.clients import Facts
-from app.database import Database, DatabaseUnavailable
-from app.live import Hub
+from app.infra.clients import Facts
+from app.infra.mysql import Database, DatabaseUnavailable
+from app.live.hub import Hub
 from app.payments.sandbox import SandboxProvider
-from app.sales import UnknownEvent, find_event
+from app.sale.catalog import Event
+from app.sale.events import UnknownEvent, find_event
 from app.settings import Settings
 from app.tokens import Tokens
 

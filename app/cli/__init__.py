@@ -1,0 +1,1 @@
+"""ticketcraze: the command line for those who run a sale."""

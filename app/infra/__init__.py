@@ -1,0 +1,1 @@
+"""Redis, MySQL, Kafka and HTTP: the only modules that open a connection."""

@@ -1,0 +1,1 @@
+"""The life of an order: facts, the rules of its lifecycle, stock, and the books."""

@@ -1,0 +1,350 @@
+"""The ledger: the one writer of orders, order_items, payments and inventory_audit in MySQL.
+
+A batch of facts becomes one transaction with a constant number of multi-row statements:
+load the touched orders -> fold each order's facts through orders.apply -> write -> commit -> settle Redis.
+Every step can be repeated: a fact that comes twice changes nothing, and the settling is idempotent.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from asyncmy.errors import MySQLError
+from redis.asyncio import Redis
+
+from app.ids import event_of
+from app.infra.mysql import Connection, Database, in_list
+from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced, PaymentSucceeded
+from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
+from app.orders.reservations import reclaim, settle
+from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
+
+log = logging.getLogger(__name__)
+
+CHECK_VIOLATED = (3819, 4025)  # MySQL's and MariaDB's number for it
+
+
+class Unappliable(Exception):
+    """A fact cannot be written for a reason that trying again does not mend; the text says which."""
+
+
+Movement = tuple[str, Item, int, str]  # order id, line, change of what is available, reason
+
+
+class Change:
+    """What a batch makes of one order."""
+
+    def __init__(self, before: Order) -> None:
+        self.before = before
+        self.after = before
+        self.movements: list[Movement] = []
+
+    def step(self, after: Order) -> None:
+        """Goes one step on, and notes when stock left or came back."""
+        taken, takes = claim(self.after.status) != "none", claim(after.status) != "none"
+        if taken != takes:
+            new = self.after.status == UNKNOWN
+            reason = "PLACED" if new else "RECLAIMED" if takes else after.status
+            sign = -1 if takes else 1
+            self.movements += [(after.id, item, sign * item.quantity, reason) for item in after.items]
+        self.after = after
+
+    def reject(self) -> None:
+        """Undoes the steps: the last guard said no."""
+        rejected = reject(self.after, now_ms())
+        self.after, self.movements = self.before, []
+        self.step(rejected)
+
+
+class Ledger:
+    """Writes facts. `checkpoint` is called with the name of each step that a crash could interrupt."""
+
+    def __init__(
+        self, database: Database, redis: Redis, checkpoint: Callable[[str], None] = lambda step: None
+    ) -> None:
+        self._database = database
+        self._redis = redis
+        self._checkpoint = checkpoint
+        self._unsettled: dict[str, Order] = {}
+        self._written_entries: list[tuple[int, str]] = []
+
+    async def write(self, facts: Sequence[Fact]) -> list[tuple[Fact, str]]:
+        """Writes a batch of facts, in order, and commits it.
+
+        Returns the facts that can never be applied, each with the reason. Raises DatabaseUnavailable, or a
+        RedisError when late money came and Redis is away: then nothing was written, and the batch may be
+        written again. Call `settle` afterwards.
+        """
+        if not facts:
+            return []
+        by_order: dict[str, list[Fact]] = defaultdict(list)
+        for fact in facts:
+            by_order[fact.order_id].append(fact)
+        try:
+            await self._write(by_order)
+        except (MySQLError, Unappliable) as error:
+            log.warning("batch of %d facts refused (%s): each order by itself", len(facts), error)
+            return await self._write_one_by_one(by_order)
+        return []
+
+    async def settle(self) -> None:
+        """Makes Redis follow what was written. Raises RedisError; what is not settled stays for the next call."""
+        orders: dict[int, list[Order]] = defaultdict(list)
+        entries: dict[int, list[str]] = defaultdict(list)
+        for order in self._unsettled.values():
+            orders[order.event_id].append(order)
+        for event_id, entry in self._written_entries:
+            entries[event_id].append(entry)
+        for event_id in orders.keys() | entries.keys():
+            await settle(self._redis, event_id, orders[event_id], entries[event_id])
+        self._unsettled.clear()
+        self._written_entries.clear()
+
+    async def _write_one_by_one(self, by_order: dict[str, list[Fact]]) -> list[tuple[Fact, str]]:
+        refused: list[tuple[Fact, str]] = []
+        for order_id, facts in by_order.items():
+            try:
+                try:
+                    await self._write({order_id: facts})
+                except MySQLError as error:
+                    if not error.args or error.args[0] not in CHECK_VIOLATED:
+                        raise
+                    log.error("order %s: there are not as many tickets; it is rejected", order_id)
+                    await self._write({order_id: facts}, rejecting=True)
+            except (MySQLError, Unappliable) as error:
+                log.error("order %s: cannot be written: %s", order_id, error)
+                refused += [(fact, str(error)) for fact in facts]
+        return refused
+
+    async def _write(self, by_order: dict[str, list[Fact]], *, rejecting: bool = False) -> None:
+        async with self._database.transaction() as connection:
+            known = await _load(connection, by_order)
+            changes = [await self._fold(known[order_id], facts) for order_id, facts in by_order.items()]
+            if rejecting:
+                for change in changes:
+                    change.reject()
+            await _save(connection, [change for change in changes if change.after is not change.before])
+            self._checkpoint("before commit")
+        self._checkpoint("after commit")
+        for change in changes:
+            if change.after.status != UNKNOWN:
+                self._unsettled[change.after.id] = change.after
+                for fact in by_order[change.after.id]:
+                    if isinstance(fact, OrderPlaced | CancelRequested):
+                        self._written_entries.append((change.after.event_id, fact.outbox_id))
+
+    async def _fold(self, order: Order, facts: list[Fact]) -> Change:
+        change = Change(order)
+        for fact in facts:
+            reclaimed = needs_reclaim(change.after, fact) and await reclaim(self._redis, change.after)
+            change.step(apply(change.after, fact, reclaimed))
+        return change
+
+
+async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:
+    """The orders for which a condition on `orders` holds, with their items and payments."""
+    rows = await connection.fetch_all(f"SELECT * FROM orders WHERE {where}", args)  # noqa: S608  # no input in it
+    if not rows:
+        return []
+    ids = [row["id"] for row in rows]
+    items: dict[str, list[Item]] = defaultdict(list)
+    for row in await connection.fetch_all(
+        f"SELECT * FROM order_items WHERE order_id IN {in_list(ids)} ORDER BY sku_id",  # noqa: S608
+        ids,
+    ):
+        items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
+    payments = await _read_payments(connection, ids)
+    return [
+        Order(
+            id=row["id"],
+            status=row["status"],
+            version=row["version"],
+            event_id=row["event_id"],
+            buyer_id=row["buyer_id"],
+            items=tuple(items[row["id"]]),
+            total_minor=to_minor(row["total"]),
+            currency=row["currency"],
+            placed_at_ms=to_ms(row["placed_at"]),
+            expires_at_ms=to_ms(row["expires_at"]),
+            idempotency_key=row["idempotency_key"],
+            request_hash=row["request_hash"],
+            payments=tuple(payments[row["id"]]),
+        )
+        for row in rows
+    ]
+
+
+async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, int] | None:
+    """What paying needs of an order, in one query: no items, no payments, but how many charges failed."""
+    row = await database.fetch_one(
+        "SELECT event_id, buyer_id, status, total, currency, expires_at, (SELECT COUNT(*) FROM payments"
+        " WHERE order_id = orders.id AND kind = 'CHARGE' AND status = 'FAILED') AS failed"
+        " FROM orders WHERE id = %s",
+        (order_id,),
+    )
+    if row is None:
+        return None
+    order = Order(
+        id=order_id,
+        status=row["status"],
+        event_id=row["event_id"],
+        buyer_id=row["buyer_id"],
+        total_minor=to_minor(row["total"]),
+        currency=row["currency"],
+        expires_at_ms=to_ms(row["expires_at"]),
+    )
+    return order, row["failed"]
+
+
+async def _read_payments(connection: Connection, order_ids: Sequence[str]) -> dict[str, list[Payment]]:
+    payments: dict[str, list[Payment]] = defaultdict(list)
+    for row in await connection.fetch_all(
+        f"SELECT * FROM payments WHERE order_id IN {in_list(order_ids)} ORDER BY created_at, id",  # noqa: S608
+        order_ids,
+    ):
+        payments[row["order_id"]].append(
+            Payment(
+                id=row["id"],
+                kind=row["kind"],
+                status=row["status"],
+                provider=row["provider"],
+                amount_minor=to_minor(row["amount"]),
+                currency=row["currency"],
+                transaction_id=row["transaction_id"],
+                parent_id=row["parent_id"],
+                created_at_ms=to_ms(row["created_at"]),
+            )
+        )
+    return payments
+
+
+async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict[str, Order]:
+    """The orders of a batch, locked; one that is not in the books is UNKNOWN. Raises Unappliable."""
+    ids = sorted(by_order)
+    known = {order.id: order for order in await read_orders(connection, f"id IN {in_list(ids)} FOR UPDATE", ids)}
+    charges = [f for facts in by_order.values() for f in facts if isinstance(f, PaymentSucceeded)]
+    await _check_transactions(connection, charges)
+    missing = [order_id for order_id in ids if order_id not in known]
+    strays = await _read_payments(connection, missing) if missing else {}
+    for order_id in missing:
+        known[order_id] = Order(
+            order_id, UNKNOWN, event_id=event_of(order_id), payments=tuple(strays.get(order_id, ()))
+        )
+    return known
+
+
+async def _check_transactions(connection: Connection, charges: list[PaymentSucceeded]) -> None:
+    """Raises Unappliable when one of these transactions was counted for another order."""
+    order_of = {(fact.provider, fact.transaction_id): fact.order_id for fact in charges}
+    for provider in {fact.provider for fact in charges}:
+        ids = [fact.transaction_id for fact in charges if fact.provider == provider]
+        for row in await connection.fetch_all(
+            "SELECT transaction_id, order_id FROM payments"  # noqa: S608
+            f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {in_list(ids)}",
+            [provider, *ids],
+        ):
+            if row["order_id"] != order_of[provider, row["transaction_id"]]:
+                raise Unappliable(
+                    f"transaction {row['transaction_id']} was counted for order {row['order_id']} already"
+                )
+
+
+_INSERT_ORDERS = """
+    INSERT INTO orders (id, event_id, buyer_id, status, version, total, currency, idempotency_key, request_hash,
+                        placed_at, expires_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+_UPDATE_ORDERS = f"""{_INSERT_ORDERS}
+    ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), updated_at = VALUES(updated_at)"""
+_INSERT_ITEMS = "INSERT INTO order_items (order_id, sku_id, quantity, price) VALUES (%s, %s, %s, %s)"
+_INSERT_PAYMENTS = """
+    INSERT INTO payments (id, order_id, kind, parent_id, provider, transaction_id, amount, currency, status,
+                          created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+_UPDATE_PAYMENTS = f"""{_INSERT_PAYMENTS}
+    ON DUPLICATE KEY UPDATE status = VALUES(status), transaction_id = VALUES(transaction_id),
+                            amount = VALUES(amount), currency = VALUES(currency),
+                            updated_at = VALUES(updated_at)"""
+_INSERT_AUDIT = """
+    INSERT INTO inventory_audit (sku_id, change_qty, reason, ref_id, created_at) VALUES (%s, %s, %s, %s, %s)"""
+
+
+async def _save(connection: Connection, changes: list[Change]) -> None:
+    now = to_datetime(now_ms())
+    # Stock first: two ledgers then meet at the skus, in one order, and never wait for each other in a ring.
+    await _save_stock(connection, changes)
+    known = [change for change in changes if change.after.status != UNKNOWN]
+    new = [change.after for change in known if change.before.status == UNKNOWN]
+    changed = [change.after for change in known if change.before.status != UNKNOWN]
+    await connection.insert_many(_INSERT_ORDERS, [_order_row(order, now) for order in new])
+    await connection.insert_many(
+        _INSERT_ITEMS, [(o.id, i.sku_id, i.quantity, to_decimal(i.price_minor)) for o in new for i in o.items]
+    )
+    await connection.insert_many(_UPDATE_ORDERS, [_order_row(order, now) for order in changed])
+    new_payments, changed_payments = [], []
+    for change in changes:
+        before = {payment.id: payment for payment in change.before.payments}
+        for payment in change.after.payments:
+            if payment.id not in before:
+                new_payments.append(_payment_row(change.after.id, payment, now))
+            elif payment is not before[payment.id]:
+                changed_payments.append(_payment_row(change.after.id, payment, now))
+    await connection.insert_many(_INSERT_PAYMENTS, new_payments)
+    await connection.insert_many(_UPDATE_PAYMENTS, changed_payments)
+    await connection.insert_many(
+        _INSERT_AUDIT,
+        [(item.sku_id, qty, reason, ref, now) for c in changes for ref, item, qty, reason in c.movements],
+    )
+
+
+def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:
+    return (
+        order.id,
+        order.event_id,
+        order.buyer_id,
+        order.status,
+        order.version,
+        to_decimal(order.total_minor),
+        order.currency,
+        order.idempotency_key,
+        order.request_hash,
+        to_datetime(order.placed_at_ms),
+        to_datetime(order.expires_at_ms),
+        now,
+    )
+
+
+def _payment_row(order_id: str, payment: Payment, now: datetime) -> tuple[Any, ...]:
+    return (
+        payment.id,
+        order_id,
+        payment.kind,
+        payment.parent_id,
+        payment.provider,
+        payment.transaction_id,
+        to_decimal(payment.amount_minor),
+        payment.currency,
+        payment.status,
+        to_datetime(payment.created_at_ms),
+        now,
+    )
+
+
+async def _save_stock(connection: Connection, changes: list[Change]) -> None:
+    """One summed UPDATE; the CHECK on skus is the last guard against selling what is not there."""
+    deltas: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for change in changes:
+        was, becomes = claim(change.before.status), claim(change.after.status)
+        for item in change.after.items:
+            for column, name in enumerate(("held", "sold")):
+                deltas[item.sku_id][column] += item.quantity * ((becomes == name) - (was == name))
+    deltas = {sku_id: delta for sku_id, delta in sorted(deltas.items()) if any(delta)}
+    if deltas:
+        case = "CASE id" + " WHEN %s THEN %s" * len(deltas) + " END"
+        held = [number for sku_id, delta in deltas.items() for number in (sku_id, delta[0])]
+        sold = [number for sku_id, delta in deltas.items() for number in (sku_id, delta[1])]
+        await connection.execute(
+            f"UPDATE skus SET held = held + {case}, sold = sold + {case} WHERE id IN {in_list(deltas)}",  # noqa: S608
+            [*held, *sold, *deltas],
+        )

@@ -1,0 +1,187 @@
+"""The stock: reserve, give back, settle, reclaim. The rules themselves are in app/lua."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from app.ids import derived_id, event_of, new_order_id
+from app.infra import scripts
+from app.infra.keys import key, keys, live_channel, order_key
+from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced
+from app.orders.lifecycle import Order, claim
+
+OUTBOX_GROUP = "relay"
+SETTLE_CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The answer to a reservation: stock is held for the order until `expires_at_ms`."""
+
+    order_id: str
+    total_minor: int
+    expires_at_ms: int
+
+
+class Refused(Exception):
+    """Redis refused, and nothing changed. `answer` is what reserve.lua or cancel.lua said, as they document it."""
+
+    def __init__(self, *answer: Any) -> None:
+        super().__init__(*answer)
+        self.answer = answer
+
+
+def request_hash(items: Sequence[tuple[int, int]]) -> str:
+    """The same for the same (sku id, quantity) lines, in whatever order."""
+    return sha256(repr(sorted(items)).encode()).hexdigest()
+
+
+async def reserve(
+    redis: Redis,
+    event_id: int,
+    buyer_id: str,
+    idempotency_key: str,
+    items: Sequence[tuple[int, int]],
+    outbox_cap: int,
+    max_orders: int,
+) -> Hold:
+    """Holds stock for (sku id, quantity) lines, each sku once: all of it or nothing.
+
+    The same `idempotency_key` gets the same answer for ever. Raises Refused.
+    """
+    order_id = new_order_id(event_id)
+    answer = await scripts.run(
+        redis,
+        "reserve",
+        [
+            *keys(event_id, "sale", "stock", "passes", "served", "bought", "holds", "outbox"),
+            key(event_id, f"answers:{buyer_id}"),
+            order_key(event_id, order_id),
+        ],
+        [
+            order_id,
+            event_id,
+            buyer_id,
+            idempotency_key,
+            request_hash(items),
+            outbox_cap,
+            max_orders,
+            *(number for item in items for number in item),
+        ],
+    )
+    if answer[0] != "HELD":
+        raise Refused(*answer)
+    return Hold(*answer[1:])
+
+
+async def request_cancel(redis: Redis, order_id: str, buyer_id: str) -> None:
+    """Asks for a held order to be given back. Raises Refused ("NOT_HELD", "UNKNOWN")."""
+    event_id = event_of(order_id)
+    answer = await scripts.run(
+        redis,
+        "cancel",
+        [order_key(event_id, order_id), key(event_id, "outbox")],
+        [order_id, buyer_id],
+    )
+    if answer != "ASKED":
+        raise Refused(answer)
+
+
+def fact_of_entry(outbox_id: str, entry: dict[str, str]) -> Fact:
+    """The fact that an outbox entry stands for."""
+    order_id, at_ms = entry["order_id"], int(entry["at_ms"])
+    fact_id = derived_id(order_id, outbox_id)
+    if entry["type"] == "CancelRequested":
+        return CancelRequested(fact_id=fact_id, order_id=order_id, occurred_at_ms=at_ms, outbox_id=outbox_id)
+    return OrderPlaced(
+        fact_id=fact_id,
+        order_id=order_id,
+        occurred_at_ms=at_ms,
+        event_id=int(entry["event_id"]),
+        buyer_id=entry["buyer"],
+        items=parse_items(entry["items"]),
+        total_minor=int(entry["total"]),
+        currency=entry["currency"],
+        expires_at_ms=int(entry["expires_at_ms"]),
+        idempotency_key=entry["key"],
+        request_hash=entry["hash"],
+        outbox_id=outbox_id,
+    )
+
+
+def parse_items(text: str) -> tuple[Item, ...]:
+    """The lines of an order's record: "sku:quantity:price,sku:quantity:price"."""
+    return tuple(Item(*(int(number) for number in line.split(":"))) for line in text.split(","))
+
+
+async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_ids: Sequence[str]) -> None:
+    """Makes Redis follow the books for these orders of one event, deletes their outbox entries, tells who watches.
+
+    Can be repeated: stock moves only from the claim an order has to the one it should have.
+    """
+    for first in range(0, max(len(orders), len(outbox_ids)), SETTLE_CHUNK):
+        chunk = orders[first : first + SETTLE_CHUNK]
+        args: list[str | int] = [live_channel(event_id), OUTBOX_GROUP, len(chunk)]
+        for order in chunk:
+            args += [order.id, order.status, order.version, claim(order.status)]
+        await scripts.run(
+            redis,
+            "settle",
+            [
+                *keys(event_id, "stock", "holds", "bought", "passes", "served", "outbox"),
+                *(order_key(event_id, order.id) for order in chunk),
+            ],
+            [*args, *outbox_ids[first : first + SETTLE_CHUNK]],
+        )
+
+
+async def reclaim(redis: Redis, order: Order) -> bool:
+    """Late money: takes the order's stock out of sale again. False when it is gone."""
+    answer = await scripts.run(
+        redis,
+        "reclaim",
+        [
+            *keys(order.event_id, "sale", "stock", "holds", "bought"),
+            order_key(order.event_id, order.id),
+        ],
+        [order.id],
+    )
+    return bool(answer == "RECLAIMED")
+
+
+async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[tuple[str, int]]:
+    """(order id, end ms) of holds whose end has passed and that are still there, `most` of each event."""
+    calls: list[scripts.Call] = [(keys(event_id, "holds"), [most]) for event_id in event_ids]
+    answers = await scripts.run_many(redis, "due_holds", calls)
+    return [
+        (order_id, int(end_ms)) for flat in answers for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
+    ]
+
+
+async def held_order(redis: Redis, order_id: str) -> Order | None:
+    """An order as Redis has it, for as long as MySQL does not: None if Redis does not have it either."""
+    event_id = event_of(order_id)
+    record = cast(dict[str, str], await redis.hgetall(order_key(event_id, order_id)))
+    if not record:
+        return None
+    return Order(
+        id=order_id,
+        status=record["status"],
+        version=int(record["version"]),
+        event_id=event_id,
+        buyer_id=record["buyer"],
+        items=parse_items(record["items"]),
+        total_minor=int(record["total"]),
+        currency=record["currency"],
+        placed_at_ms=int(record["placed_at_ms"]),
+        expires_at_ms=int(record["expires_at_ms"]),
+    )
+
+
+async def order_ids_of(redis: Redis, event_id: int, buyer_id: str) -> list[str]:
+    """The ids of a buyer's orders in an event, newest first."""
+    answers = cast(list[str], await redis.hvals(key(event_id, f"answers:{buyer_id}")))
+    return sorted((answer.partition(" ")[0] for answer in answers), reverse=True)

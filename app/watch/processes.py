@@ -1,0 +1,90 @@
+"""What each process reports about itself, so that the dashboard, `status` and `verify` can tell."""
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.infra.keys import HEARTBEAT, PROCESSES
+from app.infra.mysql import Database
+from app.units import now_ms
+
+REPORT_SECONDS = 2.0
+STALE_MS = 10_000
+FORGOTTEN_MS = 120_000
+YOUNG_OBJECTS = 50_000  # made before the collector looks
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One process, as it said of itself at `at_ms`."""
+
+    name: str
+    pid: int
+    at_ms: int
+    open_files: int
+    borrowed: int  # database connections in use
+    sockets: int
+
+    @property
+    def age_ms(self) -> int:
+        """How old the report is."""
+        return now_ms() - self.at_ms
+
+    @property
+    def ok(self) -> bool:
+        """Whether the process reported lately."""
+        return self.age_ms < STALE_MS
+
+
+def calm_collector() -> None:
+    """Has the garbage collector leave alone what is there now, and look at the rest less often.
+
+    Requests and facts hardly leave cycles behind, and a full look takes longer the more there is.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+
+
+@asynccontextmanager
+async def reporting(
+    redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
+) -> AsyncIterator[None]:
+    """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
+    field = f"{name}:{os.getpid()}"
+
+    async def keep_reporting() -> None:
+        while True:
+            open_files = len(os.listdir("/proc/self/fd"))
+            borrowed = database.borrowed if database else 0
+            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets())
+            with suppress(RedisError):  # the next one will tell
+                await redis.hset(PROCESSES, field, msgspec.json.encode(report).decode())
+                await redis.publish(HEARTBEAT, field)
+            await asyncio.sleep(REPORT_SECONDS)
+
+    task = asyncio.create_task(keep_reporting())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(RedisError):
+            await redis.hdel(PROCESSES, field)
+
+
+async def reports(redis: Redis) -> list[Report]:
+    """The reports of all processes, by name; those silent for long are forgotten."""
+    entries = cast(dict[str, str], await redis.hgetall(PROCESSES))
+    found = {field: msgspec.json.decode(text, type=Report) for field, text in entries.items()}
+    gone = [field for field, report in found.items() if report.age_ms > FORGOTTEN_MS]
+    if gone:
+        await redis.hdel(PROCESSES, *gone)
+    return sorted((r for f, r in found.items() if f not in gone), key=lambda report: (report.name, report.pid))

@@ -1,0 +1,1 @@
+"""What an organiser's browser asks for."""

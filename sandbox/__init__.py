@@ -1,0 +1,1 @@
+"""The test payment provider: another company, in a process of its own. Never in production."""

@@ -1,0 +1,131 @@
+"""Each step of the relay and the ledger, killed once: nothing is lost, and nothing is there twice."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+
+import pytest
+
+from app.ids import new_id
+from app.infra.clients import open_database, open_facts, open_redis
+from app.infra.keys import key
+from app.orders.facts import PaymentSucceeded
+from app.orders.reservations import reserve
+from app.sale.catalog import Event, parse_sku
+from app.sale.events import create_event
+from app.settings import Settings
+from app.units import now_ms
+from app.watch.verify import verify
+from tests.apart import apart, processes
+from tests.conftest import ROOT, Stack
+
+ORDERS = 12
+LIMIT_SECONDS = 40
+STEPS = [
+    ("relay", "before send"),
+    ("relay", "after send"),
+    ("ledger", "before commit"),
+    ("ledger", "after commit"),
+    ("ledger", "before offset commit"),
+]
+
+
+async def place_orders(settings: Settings) -> tuple[Event, list[str]]:
+    """An open event, and ORDERS holds in it by as many buyers with a pass."""
+    async with open_redis(settings) as redis, open_database(settings) as database:
+        event = await create_event(
+            database,
+            redis,
+            Event(
+                id=0,
+                slug=f"crash-{uuid.uuid4().hex[:8]}",
+                name="Crash",
+                currency="USD",
+                state="open",
+                notice=None,
+                accent="",
+                opens_at_ms=now_ms(),
+                rate_per_minute=600,
+                room=100,
+                pass_ttl_seconds=300,
+                hold_ttl_seconds=300,
+                max_per_buyer=4,
+                draw_secret="",
+                skus=(parse_sku("Floor:4500:10"), parse_sku("Box:9900:20")),
+            ),
+        )
+        floor, box = (sku.id for sku in event.skus)
+        ids = []
+        for number in range(ORDERS):
+            buyer = f"{number:032x}"
+            await redis.zadd(key(event.id, "passes"), {buyer: now_ms() + 300_000})
+            items = [(box, 1)] if number % 3 else [(floor, 2), (box, 1)]
+            hold = await reserve(redis, event.id, buyer, "k", items, outbox_cap=1_000, max_orders=20)
+            ids.append(hold.order_id)
+    return event, ids
+
+
+async def pay(settings: Settings, order_ids: list[str]) -> None:
+    """Tells the topic that each order was paid, each of them twice."""
+    async with open_database(settings) as database, open_facts(settings) as facts:
+        for order_id in order_ids:
+            row = await database.fetch_one("SELECT total FROM orders WHERE id = %s", (order_id,))
+            assert row
+            paid = PaymentSucceeded(
+                fact_id=new_id(),
+                order_id=order_id,
+                occurred_at_ms=now_ms(),
+                payment_id=new_id(),
+                provider="sandbox",
+                transaction_id=f"tx-{order_id}",
+                amount_minor=int(row["total"] * 100),
+                currency="USD",
+            )
+            await facts.send(paid, paid)
+
+
+async def statuses(settings: Settings) -> Counter[str]:
+    async with open_database(settings) as database:
+        rows = await database.fetch_all("SELECT status FROM orders")
+    return Counter(row["status"] for row in rows)
+
+
+def wait_for_statuses(settings: Settings, wanted: dict[str, int]) -> None:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while (found := asyncio.run(statuses(settings))) != Counter(wanted):
+        assert time.monotonic() < deadline, f"{found} instead of {wanted}"
+        time.sleep(0.1)
+
+
+async def check(settings: Settings, event: Event) -> None:
+    async with open_redis(settings) as redis, open_database(settings) as database:
+        checks = await verify(settings, redis, database, event, LIMIT_SECONDS)
+        assert not [f"{c.title}: {c.detail}" for c in checks if not c.ok]
+        assert len(checks) == 10
+
+
+@pytest.mark.parametrize(("worker", "step"), STEPS, ids=lambda part: part.replace(" ", "-"))
+def test_a_worker_killed_at_a_step_loses_nothing_and_repeats_nothing(stack: Stack, worker: str, step: str) -> None:
+    with apart(stack) as env:
+        settings = Settings.from_environment(env)
+        event, order_ids = asyncio.run(place_orders(settings))
+        others = ["workers.relay"] if worker == "ledger" else []
+        with processes(env, *others):
+            died = subprocess.run(
+                [sys.executable, "-m", "tests.crashing_worker", worker, step],
+                cwd=ROOT,
+                env={**os.environ, **env},
+                timeout=LIMIT_SECONDS,
+                check=False,
+            )
+        assert died.returncode == -signal.SIGKILL, "the worker never came to that step"
+        with processes(env, "workers.relay", "workers.ledger"):
+            wait_for_statuses(settings, {"PENDING": ORDERS})
+            asyncio.run(pay(settings, order_ids[::2]))
+            wait_for_statuses(settings, {"PENDING": ORDERS // 2, "CONFIRMED": ORDERS // 2})
+            asyncio.run(check(settings, event))

@@ -1,0 +1,162 @@
+"""The books' form: sql/schema.sql is what the migrations lead to, and the application may not rewrite history."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from asyncmy.errors import MySQLError
+
+from app.infra.clients import open_database
+from app.infra.migrations import APPEND_ONLY, FOLDER, migrate, statements
+from app.infra.mysql import Connection, Database, Row
+from app.settings import Settings
+from tests.support import scratch
+
+SCHEMA = FOLDER.parent / "schema.sql"
+DENIED = (1142, 1143)  # this user may not do that to this table, or to this column
+HISTORY = "schema_migrations"  # kept by the runner itself
+
+
+async def apply_schema(database: Database) -> None:
+    async with database.connection() as connection:
+        for statement in statements(SCHEMA.read_text()):
+            await connection.execute(statement)
+
+
+async def tables(connection: Connection) -> set[str]:
+    return {str(next(iter(row.values()))) for row in await connection.fetch_all("SHOW TABLES")} - {HISTORY}
+
+
+async def form(database: Database) -> dict[str, str]:
+    """How each table would be created: columns, keys, checks, options."""
+    async with database.connection() as connection:
+        found: dict[str, str] = {}
+        for table in await tables(connection):
+            row = await connection.fetch_one(f"SHOW CREATE TABLE `{table}`")
+            assert row
+            found[table] = re.sub(r" AUTO_INCREMENT=\d+", "", row["Create Table"])
+        return found
+
+
+def test_the_schema_is_what_the_migrations_lead_to(env: dict[str, str]) -> None:
+    async def forms() -> tuple[dict[str, str], dict[str, str]]:
+        async with (
+            scratch(env, "schema_a") as written,
+            scratch(env, "schema_b") as migrated,
+        ):
+            await apply_schema(written)
+            await migrate(migrated)
+            return await form(written), await form(migrated)
+
+    schema, migrations = asyncio.run(forms())
+    assert schema == migrations
+    assert {"orders", "order_items", "payments", "skus", "inventory_audit", "events"} <= schema.keys()
+    assert "skus_guard" in schema["skus"]
+
+
+def test_a_second_migration_does_nothing(env: dict[str, str]) -> None:
+    async def twice() -> tuple[list[str], dict[str, str], list[str], dict[str, str]]:
+        async with scratch(env, "schema_a") as database:
+            first = await migrate(database)
+            before = await form(database)
+            return first, before, await migrate(database), await form(database)
+
+    first, before, second, after = asyncio.run(twice())
+    assert first == sorted(path.stem for path in FOLDER.glob("*.sql"))
+    assert second == []
+    assert before == after
+
+
+def test_two_that_migrate_at_once_do_it_once(env: dict[str, str]) -> None:
+    async def at_once() -> list[list[str]]:
+        async with scratch(env, "schema_a") as database:
+            return list(await asyncio.gather(migrate(database), migrate(database)))
+
+    assert sorted(map(len, asyncio.run(at_once()))) == [0, len(list(FOLDER.glob("*.sql")))]
+
+
+def test_the_running_books_have_this_form(env: dict[str, str]) -> None:
+    async def forms() -> tuple[dict[str, str], dict[str, str]]:
+        async with scratch(env, "schema_a") as written:
+            await apply_schema(written)
+            running = Database(env["OWNER_DATABASE_URL"], 1)
+            await running.open()
+            try:
+                return await form(written), await form(running)
+            finally:
+                await running.close()
+
+    schema, running = asyncio.run(forms())
+    assert schema == running
+
+
+def test_statements_are_found_between_comments() -> None:
+    text = "-- first; not this\nCREATE TABLE a (b INT); -- second;\n\nDROP TABLE a;\n"
+    assert statements(text) == ["CREATE TABLE a (b INT)", "DROP TABLE a"]
+
+
+def test_no_migration_says_anything_of_its_own_behind_a_semicolon() -> None:
+    """The runner splits at semicolons and drops comments, so neither may stand within quotes."""
+    for path in [SCHEMA, *Path(FOLDER).glob("*.sql")]:
+        for quoted in re.findall(r"'[^']*'", re.sub(r"--[^\n]*", "", path.read_text())):
+            assert ";" not in quoted
+            assert "--" not in quoted
+
+
+@pytest.fixture
+def audited(env: dict[str, str]) -> Row:
+    """A line of the audit that is there: the capacity of some event."""
+
+    async def read() -> Row | None:
+        async with open_database(Settings.from_environment(env)) as database:
+            return await database.fetch_one("SELECT * FROM inventory_audit ORDER BY id LIMIT 1")
+
+    row = asyncio.run(read())
+    assert row, "every sale starts with its capacity in the audit"
+    return row
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {table} SET change_qty = change_qty + 1 WHERE id = %s",
+        "DELETE FROM {table} WHERE id = %s",
+        "REPLACE INTO {table} (id, sku_id, change_qty, reason, ref_id, created_at)"
+        " VALUES (%s, 1, 1, 'x', 'x', NOW())",
+        "INSERT INTO {table} (id, sku_id, change_qty, reason, ref_id, created_at)"
+        " VALUES (%s, 1, 1, 'x', 'x', NOW()) ON DUPLICATE KEY UPDATE change_qty = 0",
+        "TRUNCATE TABLE {table} -- %s",
+        "DROP TABLE {table} -- %s",
+        "ALTER TABLE {table} ADD COLUMN more INT -- %s",
+    ],
+    ids=lambda statement: statement.split()[0],
+)
+def test_the_application_cannot_rewrite_history(
+    env: dict[str, str], audited: Row, table: str, statement: str
+) -> None:
+    async def rewrite() -> Row | None:
+        async with open_database(Settings.from_environment(env)) as database:
+            with pytest.raises(MySQLError) as caught:
+                await database.execute(statement.format(table=table), (audited["id"],))
+            assert caught.value.args[0] in DENIED
+            return await database.fetch_one(f"SELECT * FROM {table} WHERE id = %s", (audited["id"],))  # noqa: S608
+
+    assert asyncio.run(rewrite()) == audited
+
+
+def test_the_application_cannot_change_the_form_of_the_books(env: dict[str, str]) -> None:
+    async def change() -> None:
+        async with open_database(Settings.from_environment(env)) as database:
+            for statement in (
+                "CREATE TABLE mine (a INT)",
+                "ALTER TABLE skus DROP CONSTRAINT skus_guard",
+                "DROP TABLE orders",
+                "DELETE FROM schema_migrations",
+            ):
+                with pytest.raises(MySQLError) as caught:
+                    await database.execute(statement)
+                assert caught.value.args[0] in DENIED
+
+    asyncio.run(change())

@@ -1,0 +1,148 @@
+"""`verify` looks at the processes, the topic and the dlq too."""
+
+import asyncio
+from dataclasses import replace
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from app.ids import new_id, new_order_id
+from app.infra.clients import KafkaUnavailable, dlq_topic, open_facts
+from app.infra.keys import PROCESSES
+from app.orders.facts import (
+    PaymentStarted,
+)
+from app.settings import Settings
+from app.units import now_ms
+from app.watch.processes import Report
+from app.watch.verify import verify
+from tests.stack.verify.world import World, in_a_world
+
+
+async def report(world: World, name: str, pid: int, silent_ms: int = 0, **said: int) -> None:
+    usual = {"at_ms": now_ms() - silent_ms, "open_files": 30, "borrowed": 0, "sockets": 0}
+    text = msgspec.json.encode(Report(name, pid, **(usual | said))).decode()
+    await world.redis.hset(PROCESSES, f"{name}:{pid}", text)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"borrowed": 1}, "1 database connections do not come back"),
+        ({"open_files": 500, "sockets": 100}, "500 open files, 100 sockets"),
+        ({"silent_ms": 30_000}, "no other has its name"),
+    ],
+)
+def test_a_process_that_leaks_or_died_is_told(own_env: dict[str, str], said: dict[str, int], words: str) -> None:
+    async def story(world: World) -> None:
+        await report(world, "web", 1)
+        await report(world, "faulty", 2, **said)
+        try:
+            details = await world.failing()
+        finally:
+            await world.redis.hdel(PROCESSES, "web:1", "faulty:2")
+        assert details.keys() == {10}
+        assert "faulty:2" in details[10]
+        assert words in details[10]
+
+    in_a_world(own_env, story)
+
+
+def test_a_process_that_works_or_was_replaced_is_not_told(own_env: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        await report(world, "web", 1, silent_ms=30_000)
+        await report(world, "web", 2, borrowed=1, open_files=5_000, sockets=2_500)
+        verifying = asyncio.create_task(world.check())
+        try:
+            await asyncio.wait([verifying], timeout=1)
+            await report(world, "web", 2, open_files=5_000, sockets=2_500)
+            check = (await verifying)[10]
+        finally:
+            await world.redis.hdel(PROCESSES, "web:1", "web:2")
+        assert check.detail == ""
+        assert check.figures == {
+            "overdue": 0,
+            "processes": 1,
+            "silent": 1,
+            "borrowed": 0,
+            "most_open_files": 5_000,
+        }
+
+    in_a_world(own_env, story)
+
+
+async def ledger_commits(settings: Settings, offsets: dict[TopicPartition, int]) -> None:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.ledger_group,
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    consumer.assign(list(offsets))
+    await consumer.commit(offsets)
+    await consumer.stop()
+
+
+def test_facts_that_the_ledger_has_not_read_are_told(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        started = PaymentStarted(
+            fact_id=new_id(),
+            order_id=new_order_id(world.event.id),
+            occurred_at_ms=now_ms(),
+            payment_id=new_id(),
+            provider="sandbox",
+            amount_minor=1,
+            currency="USD",
+        )
+        partitions = [TopicPartition(world.settings.orders_topic, number) for number in range(16)]
+        async with open_facts(world.settings) as facts:
+            await facts.send(*(replace_order(started, world) for _ in range(30)))
+        assert await world.failing() == {8: "lag: 30"}
+        await ledger_commits(world.settings, dict.fromkeys(partitions, 0))
+        assert await world.failing() == {8: "lag: 30"}
+        await ledger_commits(world.settings, await ends(world.settings, partitions))
+        assert await world.failing() == {}
+        # A log that was lost and begun anew: the offsets lie beyond its end, and the ledger will read all of it.
+        await ledger_commits(world.settings, dict.fromkeys(partitions, 10_000))
+        assert await world.failing() == {8: "lag: 30"}
+
+    in_a_world(own_topics, story)
+
+
+def replace_order(fact: PaymentStarted, world: World) -> PaymentStarted:
+    return msgspec.structs.replace(fact, order_id=new_order_id(world.event.id))
+
+
+async def ends(settings: Settings, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(settings.orders_topic, bootstrap_servers=settings.kafka_bootstrap_servers)
+    await consumer.start()
+    offsets: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    await consumer.stop()
+    return offsets
+
+
+def test_the_dlq_is_fine_as_long_as_every_record_says_why(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        dlq = dlq_topic(world.settings)
+        async with open_facts(world.settings) as facts:
+            await facts.send_records([("a", b"?"), ("b", b"?")], dlq, [("reason", b"no fact")])
+            await facts.send_records([("c", b"!")], dlq, [("reason", b"unknown")])
+            check = (await world.check())[8]
+            assert check.ok
+            assert check.figures == {
+                "outbox": 0, "lag": 0, "refunds_pending": 0, "dlq": 3, "dlq: no fact": 2, "dlq: unknown": 1,
+            }  # fmt: skip
+            await facts.send_records([("d", b"?")], dlq)
+        assert await world.failing() == {8: "dlq record 0:3: no reason"}
+
+    in_a_world(own_topics, story)
+
+
+def test_a_server_that_is_away_is_an_error_of_its_client(own_env: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        nowhere = replace(world.settings, kafka_bootstrap_servers="127.0.0.1:9")
+        with pytest.raises(KafkaUnavailable, match=r"127\.0\.0\.1"):
+            await verify(nowhere, world.redis, world.database, world.event, 0)
+
+    in_a_world(own_env, story)

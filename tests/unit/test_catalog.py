@@ -1,0 +1,168 @@
+"""Events and skus: what an organiser may ask for, and what buyers are told of a sale."""
+
+import uuid
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.sale.catalog import (
+    MAX_CAPACITY,
+    MAX_QUANTITY,
+    MAX_SKUS,
+    Event,
+    InvalidEvent,
+    Sku,
+    Stock,
+    check_event,
+    parse_sku,
+    parse_stock,
+    public_state,
+)
+from app.units import MAX_MINOR
+from tests.support import ticketcraze
+
+EVENT = Event(
+    id=0,
+    slug="night-of-lights",
+    name="Night of Lights",
+    currency="USD",
+    state="scheduled",
+    notice=None,
+    accent="#7c3aed",
+    opens_at_ms=1_764_000_000_000,
+    rate_per_minute=600,
+    room=200,
+    pass_ttl_seconds=300,
+    hold_ttl_seconds=300,
+    max_per_buyer=4,
+    draw_secret="ab" * 32,
+    skus=(Sku(0, "Floor", 4_500, 300),),
+)
+
+
+def stock(available: int, held: int = 0, sold: int = 0) -> Stock:
+    return Stock(1, available + held + sold, available, held, sold, 4_500)
+
+
+def test_a_sku_is_its_name_its_price_and_how_many_there_are() -> None:
+    assert parse_sku("Floor:4500:300") == Sku(0, "Floor", 4_500, 300)
+    assert parse_sku(" Café, 2. Rang :1:1") == Sku(0, "Café, 2. Rang", 1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Floor",
+        "Floor:4500",
+        ":4500:300",
+        " :4500:300",
+        "Floor::300",
+        "Floor:4500:",
+        "Floor:45.00:300",
+        "Floor:-1:300",
+        "Floor:0:300",
+        "Floor:4500:0",
+        "Floor:4500:-3",
+        f"Floor:4500:{MAX_CAPACITY + 1}",
+        "Floor:4500:10000000000",
+        "Floor:999999999999:1",
+        "Floor:4500:300:5",
+        "Floor: 4500:300",
+        f"{'F' * 81}:4500:300",
+    ],
+)
+def test_a_sku_that_is_not_as_it_should_be_is_refused(text: str) -> None:
+    with pytest.raises(InvalidEvent, match="sku"):
+        parse_sku(text)
+
+
+@given(st.text(max_size=120) | st.from_regex(r"[A-z]{1,3}:\d{1,13}:\d{1,8}", fullmatch=True))
+def test_whatever_is_asked_for_it_is_a_sku_or_refused(text: str) -> None:
+    try:
+        sku = parse_sku(text)
+    except InvalidEvent:
+        return
+    assert 1 <= len(sku.name) <= 80
+    assert 1 <= sku.capacity <= MAX_CAPACITY
+    # The dearest order there can be still fits into the books.
+    assert 1 <= sku.price_minor * MAX_QUANTITY * MAX_SKUS <= MAX_MINOR
+
+
+def test_an_event_as_it_should_be() -> None:
+    check_event(EVENT)
+    check_event(replace(EVENT, slug="a", name="É" * 120, room=1, rate_per_minute=1_000_000, max_per_buyer=1_000))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        (replace(EVENT, slug=slug), "slug")
+        for slug in ("", "Night", "a b", "-a", "a-", "é", "a/b", "a\n", "a" * 65, "..")
+    ]
+    + [(replace(EVENT, name=name), "name") for name in ("", "N" * 121)]
+    + [(replace(EVENT, currency=currency), "currency") for currency in ("", "usd", "JPY", "KWD", "US")]
+    + [
+        (replace(EVENT, skus=()), "sku"),
+        (replace(EVENT, skus=tuple(Sku(0, f"Row {row}", 1, 1) for row in range(MAX_SKUS + 1))), "sku"),
+        (replace(EVENT, skus=(Sku(0, "Floor", 1, 1), Sku(0, "Floor", 2, 2))), "sku"),
+    ]
+    + [
+        wrong
+        for number in (0, -1, 1_000_001)
+        for wrong in (
+            (replace(EVENT, rate_per_minute=number), "rate"),
+            (replace(EVENT, room=number), "room"),
+            (replace(EVENT, pass_ttl_seconds=number), "pass-ttl"),
+            (replace(EVENT, hold_ttl_seconds=number), "hold-ttl"),
+            (replace(EVENT, max_per_buyer=number), "max-per-buyer"),
+        )
+    ],
+)
+def test_an_event_that_is_not_as_it_should_be_is_refused_for_the_right_reason(wrong: Event, part: str) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{part}:"):
+        check_event(wrong)
+
+
+@pytest.mark.parametrize("other", ["floor", "FLOOR", "Flöör"])
+def test_two_skus_whose_names_are_one_to_the_books_are_refused_for_the_right_reason(
+    env: dict[str, str], other: str
+) -> None:
+    names = ("--slug", f"test-{uuid.uuid4().hex[:12]}", "--name", "A test")
+    code, answer = ticketcraze(env, "event", "create", *names, "--sku", "Floor:1:1", "--sku", f"{other}:1:1")
+    assert (code, answer["error"]) == (1, "sku: each needs a name of its own")
+
+
+def test_what_is_published_before_the_draw_is_the_hash_of_its_secret() -> None:
+    assert EVENT.draw_commitment == sha256(bytes.fromhex(EVENT.draw_secret)).hexdigest()
+
+
+def test_the_stock_is_read_sku_by_sku() -> None:
+    fields = {
+        "12:capacity": "9", "12:available": "5", "12:held": "3", "12:sold": "1", "12:price": "100",
+        "3:capacity": "2", "3:available": "2", "3:held": "0", "3:sold": "0", "3:price": "7",
+    }  # fmt: skip
+    assert parse_stock(fields) == {3: Stock(3, 2, 2, 0, 0, 7), 12: Stock(12, 9, 5, 3, 1, 100)}
+    assert parse_stock({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "skus", "told"),
+    [
+        ("scheduled", [stock(5)], "scheduled"),
+        ("drawing", [stock(5)], "scheduled"),
+        ("open", [stock(5)], "open"),
+        ("open", [stock(0, held=1, sold=4), stock(0, sold=5)], "open"),
+        ("open", [stock(0, sold=5), stock(1)], "open"),
+        ("open", [stock(0, sold=5), stock(0, sold=2)], "sold_out"),
+        ("paused", [stock(1)], "paused"),
+        ("paused", [stock(0, sold=5)], "sold_out"),
+        ("closed", [stock(0, sold=5)], "closed"),
+        ("scheduled", [stock(0, sold=5)], "scheduled"),
+    ],
+)
+def test_what_buyers_are_told_of_a_sale(state: str, skus: list[Stock], told: str) -> None:
+    assert public_state(state, dict(enumerate(skus))) == told
