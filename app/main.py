@@ -14,11 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from app.infra.clients import open_database, open_facts, open_redis
 from app.infra.coalescing import CoalescingRedis
+from app.infra.kafka import open_producer
+from app.infra.mysql import open_database
+from app.infra.redis import open_redis
 from app.live.frames import FrameProtocol
 from app.live.hub import Hub
 from app.payments.sandbox import SandboxProvider
@@ -26,15 +28,56 @@ from app.settings import BadSetting, Settings
 from app.tokens import Tokens
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, health
-from app.web.admin import pages as admin
+from app.web.admin import api as admin_api
+from app.web.admin import pages as admin_pages
+from app.web.admin import session
+from app.web.admin.socket import socket as admin_socket
 from app.web.buyer import api, pages
-from app.web.buyer import socket as sockets
-from app.web.guard import PROBLEMS, Guard, answer_error
-from app.web.http import NOT_FOUND, Problem
+from app.web.buyer.socket import buyer_socket
+from app.web.guard import Guard
+from app.web.problems import NOT_FOUND, PROBLEMS, Problem, answer_error
 from app.web.rendering import STATIC
 from app.web.services import Services
 
 log = logging.getLogger(__name__)
+
+_QUEUE = "/events/{slug}/queue"
+ROUTES = [
+    Mount(
+        "/api/v1",
+        routes=[
+            Route("/events", api.get_events),
+            Route("/events/{slug}", api.get_event),
+            Route(_QUEUE, api.join, methods=["POST"]),
+            Route(_QUEUE, api.get_place),
+            Route(_QUEUE, api.leave, methods=["DELETE"]),
+            Route("/events/{slug}/orders", api.place_order, methods=["POST"]),
+            Route("/orders/{order_id}", api.get_order),
+            Route("/orders/{order_id}", api.cancel_order, methods=["DELETE"]),
+            Route("/orders/{order_id}/payments", api.start_payment, methods=["POST"]),
+            Route("/payments/callbacks/{provider}", callbacks.receive, methods=["POST"]),
+            Route("/admin/events/{slug}", admin_api.get_snapshot),
+            Route("/admin/events/{slug}/state", admin_api.post_state, methods=["POST"]),
+        ],
+    ),
+    WebSocketRoute("/ws/events/{slug}", buyer_socket),
+    WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
+    Route("/", pages.events_page),
+    Route("/events/{slug}", pages.event_page),
+    Route("/events/{slug}/accent.css", pages.accent_css),
+    Route(_QUEUE, pages.join_form, methods=["POST"]),
+    Route("/resume/{slug}/{token}", pages.resume),
+    Route("/orders/{order_id}", pages.order_page),
+    Route("/admin", admin_pages.events_page),
+    Route("/admin/login", session.login_form),
+    Route("/admin/login", session.login, methods=["POST"]),
+    Route("/admin/logout", session.logout, methods=["POST"]),
+    Route("/admin/events/{slug}", admin_pages.event_page),
+    Route("/healthz", health.healthz),
+    Route("/readyz", health.readyz),
+    Route("/metrics", health.metrics),
+    Mount("/static", StaticFiles(directory=STATIC)),
+]
 
 GRACEFUL_SECONDS = 5
 PING_SECONDS = 60  # the library's 20 costs three times the wake-ups with 10,000 sockets
@@ -48,12 +91,12 @@ def create_app(settings: Settings) -> Starlette:
         async with (
             open_redis(settings, CoalescingRedis) as redis,
             open_database(settings) as database,
-            open_facts(settings, wait=False) as facts,
+            open_producer(settings, wait=False) as producer,
             SandboxProvider(settings) as provider,
         ):
             hub = Hub(redis)
             app.state.services = Services(
-                settings, redis, database, facts, provider, hub, Tokens(settings.secret_key)
+                settings, redis, database, producer, provider, hub, Tokens(settings.secret_key)
             )
             calm_collector()
             async with reporting(redis, "web", database, lambda: hub.open_sockets):
@@ -77,14 +120,7 @@ def create_app(settings: Settings) -> Starlette:
         return await answer_error(request, Problem(500, "internal", "Something went wrong here."))
 
     return Starlette(
-        routes=[
-            Mount("/api/v1", routes=[*api.routes, *callbacks.routes, *admin.api]),
-            *sockets.routes,
-            *pages.routes,
-            *admin.pages,
-            *health.routes,
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
+        routes=ROUTES,
         middleware=[Middleware(Guard, public_url=settings.public_url)],
         exception_handlers={
             HTTPException: no_route,

@@ -18,10 +18,11 @@ from typing import Any, cast
 import uvloop
 from redis.asyncio import Redis
 
-from app.infra.clients import create_topics, dlq_topic, open_consumer, open_database, open_facts, open_redis
+from app.infra.kafka import create_topics, dlq_topic, open_consumer, open_producer
 from app.infra.keys import EVENTS, key
-from app.infra.mysql import Database
-from app.orders.facts import Fact, OrderPlaced
+from app.infra.mysql import Database, open_database
+from app.infra.redis import open_redis
+from app.orders.facts import Fact, OrderPlaced, records
 from app.orders.ledger import Ledger
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
 from app.sale.catalog import Event, Sku
@@ -139,12 +140,12 @@ async def _placed(redis: Redis, event: Event, seed: int) -> list[OrderPlaced]:
 async def _time_ledger(settings: Settings, redis: Redis, database: Database, placed: Sequence[Fact]) -> float:
     """Seconds from the first fetch to the last commit."""
     await create_topics(settings)
-    async with open_facts(settings) as facts:
+    async with open_producer(settings) as producer:
         for first in range(0, len(placed), 1_000):
-            await facts.send(*placed[first : first + 1_000])
+            await producer.send(records(*placed[first : first + 1_000]))
         async with open_consumer(settings) as consumer:
             bookkeeper = Bookkeeper(
-                consumer, Ledger(database, redis), facts, dlq_topic(settings), lambda step: None
+                consumer, Ledger(database, redis), producer, dlq_topic(settings), lambda step: None
             )
             began = time.perf_counter()
             while sum([await consumer.position(partition) for partition in consumer.assignment()]) < len(placed):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from app.infra.clients import create_topics, open_redis
+from app.infra.kafka import create_topics
 from app.infra.migrations import migrate
 from app.infra.mysql import Database
+from app.infra.redis import open_redis
 from app.settings import Settings
 from tests.conftest import ROOT, Stack, free_port
 from tests.support import until

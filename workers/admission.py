@@ -4,8 +4,8 @@ import logging
 
 from redis.asyncio import Redis
 
-from app.infra.clients import open_database, open_redis
-from app.infra.mysql import Database, DatabaseUnavailable
+from app.infra.mysql import Database, DatabaseUnavailable, open_database
+from app.infra.redis import open_redis
 from app.sale import admission, waiting_room
 from app.sale.events import UnknownEvent, event_by_id, events_on_sale, note, write_state
 from app.settings import Settings

@@ -7,8 +7,9 @@ import time
 from redis.asyncio import Redis
 
 from app.ids import new_id
-from app.infra.clients import Facts, open_facts, open_redis
-from app.orders.facts import HoldLapsed
+from app.infra.kafka import Producer, open_producer
+from app.infra.redis import open_redis
+from app.orders.facts import HoldLapsed, records
 from app.orders.reservations import due_holds
 from app.sale.events import events_on_sale, retire
 from app.settings import Settings
@@ -26,8 +27,8 @@ SAY_AGAIN_SECONDS = 10.0  # the ledger has not acted on it: it may have missed i
 
 async def work(settings: Settings, stop: Stop) -> None:
     """Expiry, until asked to stop."""
-    async with open_redis(settings) as redis, open_facts(settings) as facts, reporting(redis, "expiry"):
-        expiry = Expiry(redis, facts)
+    async with open_redis(settings) as redis, open_producer(settings) as producer, reporting(redis, "expiry"):
+        expiry = Expiry(redis, producer)
         async with asyncio.TaskGroup() as group:
             group.create_task(every(TICK_SECONDS, expiry.tick, stop))
             group.create_task(every(RETIRE_SECONDS, expiry.retire, stop))
@@ -36,9 +37,9 @@ async def work(settings: Settings, stop: Stop) -> None:
 class Expiry:
     """Says of each due hold that it lapsed, and again if nothing comes of it."""
 
-    def __init__(self, redis: Redis, facts: Facts) -> None:
+    def __init__(self, redis: Redis, producer: Producer) -> None:
         self._redis = redis
-        self._facts = facts
+        self._producer = producer
         self._said: dict[str, float] = {}  # order id -> when, for holds that are still there
 
     async def tick(self) -> None:
@@ -52,7 +53,7 @@ class Expiry:
             if now - self._said.get(order_id, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS
         ]
         if lapsed:
-            await self._facts.send(*lapsed)
+            await self._producer.send(records(*lapsed))
             self._said |= dict.fromkeys((fact.order_id for fact in lapsed), now)
             log.info("%d holds lapsed", len(lapsed))
 

@@ -13,16 +13,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from redis.exceptions import RedisError
 
-from app.infra.clients import (
-    Facts,
-    KafkaUnavailable,
-    dlq_topic,
-    open_consumer,
-    open_database,
-    open_facts,
-    open_redis,
-)
-from app.infra.mysql import DatabaseUnavailable
+from app.infra.kafka import KafkaUnavailable, Producer, dlq_topic, open_consumer, open_producer
+from app.infra.mysql import DatabaseUnavailable, open_database
+from app.infra.redis import open_redis
 from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.settings import Settings
@@ -49,12 +42,12 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
     async with (
         open_redis(settings) as redis,
         open_database(settings) as database,
-        open_facts(settings) as facts,
+        open_producer(settings) as producer,
         open_consumer(settings) as consumer,
         reporting(redis, "ledger", database),
     ):
         ledger = Ledger(database, redis, checkpoint)
-        bookkeeper = Bookkeeper(consumer, ledger, facts, dlq_topic(settings), checkpoint)
+        bookkeeper = Bookkeeper(consumer, ledger, producer, dlq_topic(settings), checkpoint)
         await every(0, bookkeeper.batch, stop)
 
 
@@ -65,13 +58,13 @@ class Bookkeeper:
         self,
         consumer: AIOKafkaConsumer,
         ledger: Ledger,
-        facts: Facts,
+        producer: Producer,
         dlq: str,
         checkpoint: Callable[[str], None],
     ) -> None:
         self._consumer = consumer
         self._ledger = ledger
-        self._facts = facts
+        self._producer = producer
         self._dlq = dlq
         self._checkpoint = checkpoint
         self._written: Offsets = {}  # the next offset of each partition with facts written and not committed
@@ -111,7 +104,7 @@ class Bookkeeper:
 
     async def _to_dlq(self, key: bytes, value: bytes, reason: str) -> None:
         log.error("to the dlq: %s: %s", key, reason)
-        await self._facts.send_records(
+        await self._producer.send(
             [(key.decode(errors="replace"), value)], self._dlq, [("reason", reason[:1_000].encode())]
         )
 

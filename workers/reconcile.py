@@ -10,16 +10,17 @@ import time
 import msgspec
 from redis.asyncio import Redis
 
-from app.infra.clients import Facts, open_database, open_facts, open_redis
+from app.infra.kafka import Producer, open_orders_log, open_producer
 from app.infra.keys import VERDICT
-from app.infra.mysql import Database, in_list
+from app.infra.mysql import Database, in_list, open_database
+from app.infra.redis import open_redis
+from app.orders.facts import records
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings
 from app.units import iso, now_ms
 from app.watch.processes import reporting
 from app.watch.verify import verify
-from app.watch.verify.log import open_orders_log
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,11 @@ async def work(settings: Settings, stop: Stop) -> None:
     async with (
         open_redis(settings) as redis,
         open_database(settings) as database,
-        open_facts(settings) as facts,
+        open_producer(settings) as producer,
         SandboxProvider(settings) as provider,
         reporting(redis, "reconcile", database),
     ):
-        charges = Charges(database, facts, provider)
+        charges = Charges(database, producer, provider)
         next_verdict_at = 0.0
 
         async def tick() -> None:
@@ -60,9 +61,9 @@ async def work(settings: Settings, stop: Stop) -> None:
 class Charges:
     """Finds charges whose callback was lost."""
 
-    def __init__(self, database: Database, facts: Facts, provider: PaymentProvider) -> None:
+    def __init__(self, database: Database, producer: Producer, provider: PaymentProvider) -> None:
         self._database = database
-        self._facts = facts
+        self._producer = producer
         self._provider = provider
         self._since_ms = now_ms() - LOOK_BACK_MS
 
@@ -90,7 +91,7 @@ class Charges:
         for notice in notices:
             if notice.transaction_id not in known:
                 log.warning("order %s was paid and no callback came", notice.order_id)
-                await self._facts.send(fact_of(notice))
+                await self._producer.send(records(fact_of(notice)))
 
 
 async def judge(settings: Settings, redis: Redis, database: Database) -> None:

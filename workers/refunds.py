@@ -4,9 +4,10 @@ import logging
 import time
 
 from app.ids import derived_id
-from app.infra.clients import Facts, open_database, open_facts, open_redis
-from app.infra.mysql import Database
-from app.orders.facts import RefundFailed, RefundSucceeded
+from app.infra.kafka import Producer, open_producer
+from app.infra.mysql import Database, open_database
+from app.infra.redis import open_redis
+from app.orders.facts import RefundFailed, RefundSucceeded, records
 from app.payments.provider import PaymentProvider, ProviderUnavailable, RefundRefused
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings
@@ -26,20 +27,20 @@ async def work(settings: Settings, stop: Stop) -> None:
     async with (
         open_redis(settings) as redis,
         open_database(settings) as database,
-        open_facts(settings) as facts,
+        open_producer(settings) as producer,
         SandboxProvider(settings) as provider,
         reporting(redis, "refunds", database),
     ):
-        refunds = Refunds(database, facts, provider)
+        refunds = Refunds(database, producer, provider)
         await every(TICK_SECONDS, refunds.tick, stop)
 
 
 class Refunds:
     """Asks the provider for each pending refund; the refund's id is the key that makes it happen once."""
 
-    def __init__(self, database: Database, facts: Facts, provider: PaymentProvider) -> None:
+    def __init__(self, database: Database, producer: Producer, provider: PaymentProvider) -> None:
         self._database = database
-        self._facts = facts
+        self._producer = producer
         self._provider = provider
         self._asked: dict[str, float] = {}  # refund id -> when
 
@@ -68,24 +69,28 @@ class Refunds:
                 continue
             except RefundRefused as error:
                 log.error("refund %s of order %s is refused: %s", refund_id, row["order_id"], error)
-                await self._facts.send(
-                    RefundFailed(
-                        fact_id=derived_id("refund failed", refund_id),
-                        order_id=row["order_id"],
-                        occurred_at_ms=now_ms(),
-                        refund_id=refund_id,
-                        reason=str(error)[:200],
+                await self._producer.send(
+                    records(
+                        RefundFailed(
+                            fact_id=derived_id("refund failed", refund_id),
+                            order_id=row["order_id"],
+                            occurred_at_ms=now_ms(),
+                            refund_id=refund_id,
+                            reason=str(error)[:200],
+                        )
                     )
                 )
                 continue
             log.info("order %s: %s %s went back", row["order_id"], row["amount"], row["currency"])
-            await self._facts.send(
-                RefundSucceeded(
-                    fact_id=derived_id("refund succeeded", refund_id),
-                    order_id=row["order_id"],
-                    occurred_at_ms=now_ms(),
-                    refund_id=refund_id,
-                    transaction_id=transaction_id,
+            await self._producer.send(
+                records(
+                    RefundSucceeded(
+                        fact_id=derived_id("refund succeeded", refund_id),
+                        order_id=row["order_id"],
+                        occurred_at_ms=now_ms(),
+                        refund_id=refund_id,
+                        transaction_id=transaction_id,
+                    )
                 )
             )
 

@@ -13,11 +13,12 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.infra.clients import Facts, KafkaUnavailable, open_facts, open_redis
+from app.infra.kafka import KafkaUnavailable, Producer, open_producer
 from app.infra.keys import key
+from app.infra.redis import NotReady, open_redis
+from app.orders.facts import records
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry
 from app.sale.events import events_on_sale
-from app.sale.waiting_room import NotReady
 from app.settings import Settings
 from app.watch.processes import reporting
 from workers.runner import Stop, every, run
@@ -38,19 +39,19 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
     """The relay, until asked to stop. `checkpoint` is called with each step that a crash could interrupt."""
     async with (
         open_redis(settings) as redis,
-        open_facts(settings) as facts,
+        open_producer(settings) as producer,
         reporting(redis, "relay"),
     ):
-        relay = Relay(redis, facts, checkpoint)
+        relay = Relay(redis, producer, checkpoint)
         await every(NO_EVENTS_SECONDS, relay.carry, stop)
 
 
 class Relay:
     """Sends what is new, and again what was sent long ago and is still there."""
 
-    def __init__(self, redis: Redis, facts: Facts, checkpoint: Callable[[str], None]) -> None:
+    def __init__(self, redis: Redis, producer: Producer, checkpoint: Callable[[str], None]) -> None:
         self._redis = redis
-        self._facts = facts
+        self._producer = producer
         self._checkpoint = checkpoint
         self._taken_over: set[str] = set()  # outboxes whose entries this process knows to have been sent
         self._check_again_at = 0.0
@@ -109,7 +110,7 @@ class Relay:
         facts = [fact_of_entry(outbox_id, entry) for outbox_id, entry in entries if entry]
         self._checkpoint("before send")
         try:
-            await self._facts.send(*facts)
+            await self._producer.send(records(*facts))
         except KafkaUnavailable:
             self._taken_over.discard(outbox)  # send them again as soon as Kafka is back
             raise

@@ -10,9 +10,9 @@ from contextlib import suppress
 import uvloop
 from redis.exceptions import RedisError
 
-from app.infra.clients import KafkaUnavailable
+from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
-from app.sale.waiting_room import NotReady
+from app.infra.redis import NotReady
 from app.settings import BadSetting, Settings
 from app.watch.processes import calm_collector
 

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import msgspec
 from redis.exceptions import RedisError
 
-from app.infra.clients import KafkaUnavailable, create_topics, open_database, open_redis
+from app.infra.kafka import KafkaUnavailable, create_topics
 from app.infra.migrations import grant, migrate
-from app.infra.mysql import Database, DatabaseUnavailable
+from app.infra.mysql import Database, DatabaseUnavailable, open_database
+from app.infra.redis import NotReady, open_redis
 from app.organisers.accounts import hash_password
 from app.sale import events as sales
 from app.sale.catalog import Event, InvalidEvent, Sku, parse_sku, public_state
-from app.sale.waiting_room import NotReady, read_sale
+from app.sale.events import read_sale
 from app.settings import BadSetting, Settings
 from app.units import iso, money_text, now_ms, to_datetime
 from app.watch.status import read_status

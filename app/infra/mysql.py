@@ -15,6 +15,8 @@ import databases
 from asyncmy.cursors import DictCursor
 from asyncmy.errors import InterfaceError, MySQLError, OperationalError
 
+from app.settings import Settings
+
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
 # Gap locks of REPEATABLE READ would make two ledgers that insert side by side wait for each other.
@@ -136,6 +138,17 @@ class Database:
         """One statement on a connection of its own; see Connection.execute."""
         async with self.connection() as connection:
             return await connection.execute(statement, args)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The pool of the application's database user."""
+    database = Database(settings.database_url, settings.database_pool_size)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 # Not what the statement says but how MySQL is: gone, too many connections, a deadlock, a lock held too long.

@@ -18,9 +18,10 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket
 
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
+from app.infra.redis import NotReady
 from app.live.shapes import NEAR_FRONT, order_frame, place_shape, stock_shape
 from app.orders.reservations import held_order, order_ids_of
-from app.sale.waiting_room import NotReady, Place, RankTable, look_many, mark_seen, rank_table
+from app.sale.waiting_room import Place, RankTable, look_many, mark_seen, rank_table
 from app.units import iso, now_ms
 
 log = logging.getLogger(__name__)

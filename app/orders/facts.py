@@ -137,6 +137,11 @@ def encode(fact: Fact) -> bytes:
     return encoded
 
 
+def records(*facts: Fact) -> list[tuple[str, bytes]]:
+    """Facts as Kafka takes them: (order id, encoded fact)."""
+    return [(fact.order_id, encode(fact)) for fact in facts]
+
+
 def decode(record: bytes | None) -> Fact:
     """The fact in a Kafka record, which may have no value. Raises UndecodableFact."""
     try:

@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 
 from app.ids import derived_id
 from app.infra import scripts
-from app.infra.keys import EVENTS, keys, live_channel
+from app.infra.keys import EVENTS, key, keys, live_channel
 from app.infra.mysql import Database, in_list
-from app.sale.catalog import ACCENTS, SLUG, Event, InvalidEvent, Sku, check_event
-from app.sale.waiting_room import NotReady
+from app.infra.redis import NotReady
+from app.sale.catalog import ACCENTS, SLUG, Event, InvalidEvent, Sku, Stock, check_event, parse_stock
 from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
 
 
@@ -178,6 +178,17 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
     else:
         await write_state(database, event.id, state, notice)
     await note(database, event.id, f"{who} set the sale to {state}" + (f": {notice}" if notice else ""))
+
+
+async def read_sale(redis: Redis, event_id: int) -> tuple[str, dict[int, Stock], str]:
+    """A sale's state in Redis, its stock by sku id, and the organiser's words. Raises NotReady."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hmget(key(event_id, "sale"), ["ready", "state", "notice"])
+        pipeline.hgetall(key(event_id, "stock"))
+        (ready, state, notice), fields = await pipeline.execute()
+    if ready != "1":
+        raise NotReady
+    return state, parse_stock(fields), notice or ""
 
 
 async def events_on_sale(redis: Redis) -> list[int]:

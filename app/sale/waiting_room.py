@@ -11,14 +11,11 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import key, keys, live_channel
+from app.infra.redis import NotReady
 from app.sale.catalog import Stock, parse_stock, public_state
 
 DRAW_CHUNK = 1_000
 LOOKED_AT = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
-
-
-class NotReady(Exception):
-    """Redis does not have this sale (yet, or any more)."""
 
 
 class NotJoined(Exception):
@@ -184,14 +181,3 @@ async def finish_draw(redis: Redis, event_id: int, secret: str, drawn_after: int
             ["1" if last else "0", live_channel(event_id), *numbered],
         )
     return len(order)
-
-
-async def read_sale(redis: Redis, event_id: int) -> tuple[str, dict[int, Stock], str]:
-    """A sale's state in Redis, its stock by sku id, and the organiser's words. Raises NotReady."""
-    async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(key(event_id, "sale"), ["ready", "state", "notice"])
-        pipeline.hgetall(key(event_id, "stock"))
-        (ready, state, notice), fields = await pipeline.execute()
-    if ready != "1":
-        raise NotReady
-    return state, parse_stock(fields), notice or ""

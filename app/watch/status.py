@@ -8,8 +8,9 @@ import httpx
 import msgspec
 from redis.exceptions import RedisError
 
-from app.infra.clients import KafkaUnavailable, create_topics, open_database, open_redis
-from app.infra.mysql import DatabaseUnavailable
+from app.infra.kafka import KafkaUnavailable, check_kafka
+from app.infra.mysql import DatabaseUnavailable, open_database
+from app.infra.redis import open_redis
 from app.settings import Settings
 from app.watch.processes import reports
 
@@ -40,7 +41,7 @@ async def read_status(settings: Settings, stack: dict[str, Any]) -> list[Part]:
         for name, url, source, check in (
             ("redis", settings.redis_url, "environment", _ask_redis(settings)),
             ("mysql", settings.database_url, "environment", _ask_mysql(settings)),
-            ("kafka", settings.kafka_bootstrap_servers, "environment", create_topics(settings)),
+            ("kafka", settings.kafka_bootstrap_servers, "environment", check_kafka(settings)),
             ("sandbox", settings.sandbox_url, "Procfile", _ask_sandbox(settings)),
         )
     ]

@@ -2,10 +2,11 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from app.orders.facts import records
 from app.payments.provider import BadNotice, BadSignature, fact_of
-from app.web.http import NOT_FOUND, Json, Problem, invalid, read_body
+from app.web.http import Json, read_body
+from app.web.problems import NOT_FOUND, Problem, invalid
 from app.web.services import services_of
 
 
@@ -22,8 +23,5 @@ async def receive(request: Request) -> Response:
         ) from None
     except BadNotice as error:
         raise invalid(str(error)) from None
-    await services.facts.send(fact_of(notice))
+    await services.producer.send(records(fact_of(notice)))
     return Json({"status": "accepted"})
-
-
-routes = [Route("/payments/callbacks/{provider}", receive, methods=["POST"])]

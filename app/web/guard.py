@@ -1,22 +1,14 @@
-"""Around every request: headers, figures, requests from elsewhere refused, errors as problems or pages."""
+"""Around every request: headers, figures, and requests from other sites refused."""
 
 import logging
 import time
 from urllib.parse import urlsplit
 
-from redis.exceptions import RedisError
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.infra.clients import KafkaUnavailable
-from app.infra.mysql import DatabaseUnavailable
-from app.sale.events import UnknownEvent
-from app.sale.waiting_room import NotJoined, NotReady, SaleClosed, WaitingRoomFull
 from app.watch.metrics import REQUESTS, SECONDS
-from app.web.buyer.pages import error_page
-from app.web.http import NOT_FOUND, Problem
+from app.web.problems import Problem
 
 log = logging.getLogger(__name__)
 
@@ -31,39 +23,6 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
-
-NOT_READY = Problem(503, "not_ready", "The sale is not ready. Your place is kept; please try again in a moment.")
-UNAVAILABLE = Problem(503, "unavailable", "A part of the system is away. Please try again in a moment.")
-PROBLEMS: dict[type[Exception], Problem] = {
-    NotReady: NOT_READY,
-    RedisError: NOT_READY,
-    DatabaseUnavailable: UNAVAILABLE,
-    KafkaUnavailable: UNAVAILABLE,
-    UnknownEvent: NOT_FOUND,
-    NotJoined: Problem(404, "not_joined", "This buyer has no place in the queue. Join first."),
-    SaleClosed: Problem(410, "closed", "The sale is closed."),
-    WaitingRoomFull: Problem(503, "busy", "The waiting room is full. Please try again in a moment."),
-}
-
-
-def problem_of(error: Exception) -> Problem:
-    """The problem that an error is told as."""
-    if isinstance(error, Problem):
-        return error
-    for kind, problem in PROBLEMS.items():
-        if isinstance(error, kind):
-            if problem.status == 503:
-                log.warning("%s: %s", type(error).__name__, error)
-            return problem
-    raise error
-
-
-async def answer_error(request: Request, error: Exception) -> Response:
-    """What Starlette calls for the exceptions of PROBLEMS and for Problem."""
-    problem = problem_of(error)
-    if request.url.path.startswith(("/api/", "/metrics")):
-        return problem.response()
-    return error_page(problem)
 
 
 def same_origin(headers: Headers, public_url: str) -> bool:

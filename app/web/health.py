@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.watch.metrics import BORROWED, SOCKETS, exposition
 from app.web.http import Json
@@ -33,7 +32,7 @@ async def readyz(request: Request) -> Response:
     states = {
         "redis": await state(services.redis.ping()),
         "mysql": await state(services.database.fetch_one("SELECT 1")),
-        "kafka": await state(services.facts.check()),
+        "kafka": await state(services.producer.check()),
     }
     ready = all(value == "up" for value in states.values())
     return Json({"status": "ready" if ready else "not ready", "dependencies": states}, 200 if ready else 503)
@@ -44,6 +43,3 @@ async def metrics(request: Request) -> Response:
     SOCKETS.set(services.hub.open_sockets)
     BORROWED.set(services.database.borrowed)
     return Response(exposition(), media_type="text/plain; version=0.0.4")
-
-
-routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -1,4 +1,4 @@
-"""What every answer has in common: JSON, problems (RFC 9457), who is asking, limits on bodies."""
+"""What requests and answers have in common: JSON, who is asking, limits on bodies."""
 
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.orders.facts import UNREADABLE
 from app.tokens import BUYER_SECONDS, BadToken, Buyer
+from app.web.problems import UNAUTHORIZED, Problem, invalid
 from app.web.services import Services, services_of
 
 BUYER_COOKIE = "tc_buyer"
@@ -23,35 +24,6 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         return msgspec.json.encode(content)
-
-
-class Problem(Exception):
-    """An answer that says what is wrong. `code` is stable; `more` goes into the answer as it is."""
-
-    def __init__(self, status: int, code: str, title: str, **more: Any) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.title = title
-        self.more = more
-
-    def response(self) -> Response:
-        """The problem as RFC 9457 has it. Answers that may be other in a moment say when to try again."""
-        body = {
-            "type": f"/problems/{self.code}",
-            "title": self.title,
-            "status": self.status,
-            "code": self.code,
-            **self.more,
-        }
-        headers = {"Retry-After": "1"} if self.status in (429, 503) else None
-        return Response(
-            msgspec.json.encode(body), self.status, media_type="application/problem+json", headers=headers
-        )
-
-
-UNAUTHORIZED = Problem(401, "unauthorized", "This token is missing, not ours, or too old. Join the queue first.")
-NOT_FOUND = Problem(404, "not_found", "There is nothing here.")
 
 
 def buyer_of(connection: HTTPConnection) -> Buyer | None:
@@ -106,8 +78,3 @@ async def read_json(request: Request, form: type[T]) -> T:
         return msgspec.json.decode(await read_body(request), type=form)
     except UNREADABLE as error:
         raise invalid(str(error)) from None
-
-
-def invalid(detail: str) -> Problem:
-    """The request is understood, and not as it should be."""
-    return Problem(422, "invalid", "The request is not as it should be.", detail=detail)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
-from app.infra.clients import Facts
+from app.infra.kafka import Producer
 from app.infra.mysql import Database, DatabaseUnavailable
 from app.live.hub import Hub
 from app.payments.sandbox import SandboxProvider
@@ -26,7 +26,7 @@ class Services:
     settings: Settings
     redis: Redis
     database: Database
-    facts: Facts
+    producer: Producer
     provider: SandboxProvider
     hub: Hub
     tokens: Tokens

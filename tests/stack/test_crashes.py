@@ -12,9 +12,11 @@ from collections import Counter
 import pytest
 
 from app.ids import new_id
-from app.infra.clients import open_database, open_facts, open_redis
+from app.infra.kafka import open_producer
 from app.infra.keys import key
-from app.orders.facts import PaymentSucceeded
+from app.infra.mysql import open_database
+from app.infra.redis import open_redis
+from app.orders.facts import PaymentSucceeded, records
 from app.orders.reservations import reserve
 from app.sale.catalog import Event, parse_sku
 from app.sale.events import create_event
@@ -72,7 +74,7 @@ async def place_orders(settings: Settings) -> tuple[Event, list[str]]:
 
 async def pay(settings: Settings, order_ids: list[str]) -> None:
     """Tells the topic that each order was paid, each of them twice."""
-    async with open_database(settings) as database, open_facts(settings) as facts:
+    async with open_database(settings) as database, open_producer(settings) as producer:
         for order_id in order_ids:
             row = await database.fetch_one("SELECT total FROM orders WHERE id = %s", (order_id,))
             assert row
@@ -86,7 +88,7 @@ async def pay(settings: Settings, order_ids: list[str]) -> None:
                 amount_minor=int(row["total"] * 100),
                 currency="USD",
             )
-            await facts.send(paid, paid)
+            await producer.send(records(paid, paid))
 
 
 async def statuses(settings: Settings) -> Counter[str]:

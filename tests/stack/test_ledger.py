@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from app.ids import new_order_id
-from app.infra.clients import open_redis
 from app.infra.migrations import migrate
 from app.infra.mysql import Database, Row
+from app.infra.redis import open_redis
 from app.orders.facts import Fact, Item, OrderPlaced
 from app.orders.ledger import Ledger
 from app.orders.lifecycle import UNKNOWN, Order, apply

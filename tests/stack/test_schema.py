@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from asyncmy.errors import MySQLError
 
-from app.infra.clients import open_database
 from app.infra.migrations import APPEND_ONLY, FOLDER, migrate, statements
-from app.infra.mysql import Connection, Database, Row
+from app.infra.mysql import Connection, Database, Row, open_database
 from app.settings import Settings
 from tests.support import scratch
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from app.infra.clients import open_redis
 from app.infra.keys import keys
+from app.infra.redis import open_redis
 from app.sale.waiting_room import RankTable, draw_order, eta_seconds, public_buyer_id, rank_table
 from app.settings import Settings
 

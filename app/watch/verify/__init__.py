@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from app.infra.kafka import open_orders_log
 from app.infra.mysql import Database
 from app.sale.catalog import Event
 from app.sale.events import list_events
 from app.settings import Settings
 from app.watch.verify.books import Books, snapshot
 from app.watch.verify.finding import Figures, Finding
-from app.watch.verify.log import open_orders_log
 from app.watch.verify.rest import check_answers, check_leaks, check_motion, read_motion
 from app.watch.verify.stock import check_holds, check_sum, compare, read_sales
 

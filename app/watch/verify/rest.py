@@ -8,6 +8,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
+from app.infra.kafka import OrdersLog
 from app.infra.keys import key
 from app.infra.mysql import Database
 from app.orders.reservations import due_holds
@@ -15,7 +16,6 @@ from app.sale.catalog import Event
 from app.watch.processes import REPORT_SECONDS, Report, reports
 from app.watch.verify.books import Books
 from app.watch.verify.finding import MOST_NAMED, Figures, Finding
-from app.watch.verify.log import OrdersLog
 
 HOLD_GRACE_MS = 15_000
 SAMPLES = 3

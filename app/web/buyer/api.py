@@ -6,23 +6,24 @@ from typing import Annotated, Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.ids import derived_id, event_of, new_id
 from app.infra.mysql import DatabaseUnavailable
+from app.infra.redis import NotReady
 from app.live.shapes import event_shape, order_shape, place_shape
-from app.orders.facts import PaymentStarted
+from app.orders.facts import PaymentStarted, records
 from app.orders.ledger import read_order_to_pay, read_orders
 from app.orders.lifecycle import Order
 from app.orders.reservations import Refused, held_order, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS, Event, public_state
-from app.sale.events import event_by_id, list_events
+from app.sale.events import event_by_id, list_events, read_sale
 from app.sale.waiting_room import Place
 from app.tokens import Buyer, new_buyer
 from app.units import iso, now_ms
-from app.web.http import NOT_FOUND, Json, Problem, buyer_of, invalid, known_buyer, read_json, set_buyer_cookie
+from app.web.http import Json, buyer_of, known_buyer, read_json, set_buyer_cookie
+from app.web.problems import NOT_FOUND, Problem, invalid, refusal_of
 from app.web.services import Services, services_of
 
 MAX_KEY = 255
@@ -44,7 +45,7 @@ class PlaceOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 async def event_facts(services: Services, event: Event) -> dict[str, Any]:
     """The public facts of a sale as it stands. Raises NotReady."""
-    state, stock, notice = await waiting_room.read_sale(services.redis, event.id)
+    state, stock, notice = await read_sale(services.redis, event.id)
     shape = event_shape(event, public_state(state, stock), stock)
     return {**shape, "notice": notice if state == "paused" else None}
 
@@ -53,7 +54,7 @@ async def newest_events(services: Services, most: int) -> list[dict[str, Any]]:
     """The public facts of the newest sales; one that is not ready does not hide the others."""
     shapes = []
     for event in await list_events(services.database, most):
-        with suppress(waiting_room.NotReady):
+        with suppress(NotReady):
             shapes.append(await event_facts(services, event))
     return shapes
 
@@ -101,33 +102,6 @@ async def leave(request: Request) -> Response:
     event = await services.event(request.path_params["slug"])
     await waiting_room.leave(services.redis, event.id, known_buyer(request).id)
     return Response(status_code=204)
-
-
-REFUSALS = {
-    "NOT_READY": Problem(503, "not_ready", "The sale is not ready. Please try again in a moment."),
-    "PAUSED": Problem(503, "paused", "The sale is paused. Your place is kept."),
-    "BUSY": Problem(503, "busy", "Too much is going on. Please try again in a moment."),
-    "CLOSED": Problem(410, "closed", "The sale is closed."),
-    "NO_PASS": Problem(403, "no_pass", "It is not your turn, or your time to shop has ended."),
-    "TOO_MANY": Problem(429, "too_many", "You have placed as many orders as one buyer may."),
-    "KEY_REUSED": Problem(422, "key_reused", "This Idempotency-Key was used with another order."),
-}
-
-
-def refusal_of(refused: Refused) -> Problem:
-    """What reserve.lua said, as a problem."""
-    match refused.answer:
-        case ("SOLD_OUT", sku_id, available):
-            return Problem(
-                410, "sold_out", "There are not so many tickets left.", sku_id=int(sku_id), available=available
-            )
-        case ("LIMIT", has, limit):
-            return Problem(409, "limit", "That is more than one buyer may have.", has=has, limit=limit)
-        case ("UNKNOWN_SKU", sku_id):
-            return invalid(f"sku {sku_id} is not on sale here")
-        case (answer, *_):
-            return REFUSALS[str(answer)]
-    raise refused
 
 
 def idempotency_key(request: Request) -> str:
@@ -240,15 +214,17 @@ async def start_payment(request: Request) -> Response:
         raise Problem(
             503, "provider_unavailable", "The payment provider does not answer. Your tickets stay held."
         ) from None
-    await services.facts.send(
-        PaymentStarted(
-            fact_id=new_id(),
-            order_id=order.id,
-            occurred_at_ms=now_ms(),
-            payment_id=payment_id,
-            provider=services.provider.name,
-            amount_minor=order.total_minor,
-            currency=order.currency,
+    await services.producer.send(
+        records(
+            PaymentStarted(
+                fact_id=new_id(),
+                order_id=order.id,
+                occurred_at_ms=now_ms(),
+                payment_id=payment_id,
+                provider=services.provider.name,
+                amount_minor=order.total_minor,
+                currency=order.currency,
+            )
         )
     )
     return Json(
@@ -260,17 +236,3 @@ async def start_payment(request: Request) -> Response:
         },
         201,
     )
-
-
-QUEUE = "/events/{slug}/queue"
-routes = [
-    Route("/events", get_events),
-    Route("/events/{slug}", get_event),
-    Route(QUEUE, join, methods=["POST"]),
-    Route(QUEUE, get_place),
-    Route(QUEUE, leave, methods=["DELETE"]),
-    Route("/events/{slug}/orders", place_order, methods=["POST"]),
-    Route("/orders/{order_id}", get_order),
-    Route("/orders/{order_id}", cancel_order, methods=["DELETE"]),
-    Route("/orders/{order_id}/payments", start_payment, methods=["POST"]),
-]

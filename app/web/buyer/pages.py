@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import segno
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
 
 from app.live.shapes import order_shape, place_shape
 from app.orders.ledger import read_orders
@@ -17,34 +15,12 @@ from app.sale.waiting_room import NotJoined, look
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.api import event_facts, find_order, join_event, newest_events, order_id_of
-from app.web.http import NOT_FOUND, Problem, buyer_of, known_buyer, set_buyer_cookie
-from app.web.rendering import environment
+from app.web.http import buyer_of, known_buyer, set_buyer_cookie
+from app.web.problems import NOT_FOUND, Problem
+from app.web.rendering import page, qr
 from app.web.services import Services, services_of
 
 MOST_EVENTS = 50
-TEMPLATES = environment()
-
-
-def page(template: str, http_status: int = 200, /, **context: Any) -> Response:
-    """A page as an answer."""
-    return HTMLResponse(TEMPLATES.get_template(template).render(context), http_status)
-
-
-def error_page(problem: Problem) -> Response:
-    """A page that says what went wrong and what to do."""
-    return page(
-        "error.html",
-        problem.status,
-        status=problem.status,
-        title=problem.title,
-        detail=problem.more.get("detail", ""),
-        code=problem.code,
-    )
-
-
-def qr(text: str) -> str:
-    """A QR code as SVG markup, with colours from the page's CSS."""
-    return str(segno.make(text, error="m").svg_inline(border=2, svgclass="qr", lineclass=None, omitsize=True))
 
 
 def visitor(request: Request) -> Buyer | None:
@@ -147,13 +123,3 @@ async def order_page(request: Request) -> Response:
         server_now=iso(now_ms()),
         ticket_qr=qr(order.id) if order.status == "CONFIRMED" else None,
     )
-
-
-routes = [
-    Route("/", events_page),
-    Route("/events/{slug}", event_page),
-    Route("/events/{slug}/accent.css", accent_css),
-    Route("/events/{slug}/queue", join_form, methods=["POST"]),
-    Route("/resume/{slug}/{token}", resume),
-    Route("/orders/{order_id}", order_page),
-]

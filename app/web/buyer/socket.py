@@ -3,16 +3,17 @@
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from app.infra.mysql import DatabaseUnavailable
+from app.infra.redis import NotReady
 from app.live.frames import EXTENSION
 from app.live.hub import RESTARTING
 from app.sale.events import UnknownEvent
-from app.sale.waiting_room import NotJoined, NotReady, look
+from app.sale.waiting_room import NotJoined, look
 from app.web.guard import same_origin
-from app.web.http import Problem, known_buyer
+from app.web.http import known_buyer
+from app.web.problems import Problem
 from app.web.services import services_of
 
 NOT_JOINED = 4001
@@ -39,6 +40,3 @@ async def buyer_socket(websocket: WebSocket) -> None:
             await websocket.close(NOT_JOINED, "not joined")
         except (RedisError, NotReady, DatabaseUnavailable):
             await websocket.close(RESTARTING, "try again")
-
-
-routes = [WebSocketRoute("/ws/events/{slug}", buyer_socket)]

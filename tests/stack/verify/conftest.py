@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from app.infra.clients import create_topics, dlq_topic, open_database
+from app.infra.kafka import create_topics, dlq_topic
 from app.infra.migrations import migrate
-from app.infra.mysql import Database
+from app.infra.mysql import Database, open_database
 from app.settings import Settings
 
 

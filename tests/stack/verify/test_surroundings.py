@@ -8,10 +8,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.ids import new_id, new_order_id
-from app.infra.clients import KafkaUnavailable, dlq_topic, open_facts
+from app.infra.kafka import KafkaUnavailable, dlq_topic, open_producer
 from app.infra.keys import PROCESSES
 from app.orders.facts import (
     PaymentStarted,
+    records,
 )
 from app.settings import Settings
 from app.units import now_ms
@@ -96,8 +97,8 @@ def test_facts_that_the_ledger_has_not_read_are_told(own_topics: dict[str, str])
             currency="USD",
         )
         partitions = [TopicPartition(world.settings.orders_topic, number) for number in range(16)]
-        async with open_facts(world.settings) as facts:
-            await facts.send(*(replace_order(started, world) for _ in range(30)))
+        async with open_producer(world.settings) as producer:
+            await producer.send(records(*(replace_order(started, world) for _ in range(30))))
         assert await world.failing() == {8: "lag: 30"}
         await ledger_commits(world.settings, dict.fromkeys(partitions, 0))
         assert await world.failing() == {8: "lag: 30"}
@@ -125,15 +126,15 @@ async def ends(settings: Settings, partitions: list[TopicPartition]) -> dict[Top
 def test_the_dlq_is_fine_as_long_as_every_record_says_why(own_topics: dict[str, str]) -> None:
     async def story(world: World) -> None:
         dlq = dlq_topic(world.settings)
-        async with open_facts(world.settings) as facts:
-            await facts.send_records([("a", b"?"), ("b", b"?")], dlq, [("reason", b"no fact")])
-            await facts.send_records([("c", b"!")], dlq, [("reason", b"unknown")])
+        async with open_producer(world.settings) as producer:
+            await producer.send([("a", b"?"), ("b", b"?")], dlq, [("reason", b"no fact")])
+            await producer.send([("c", b"!")], dlq, [("reason", b"unknown")])
             check = (await world.check())[8]
             assert check.ok
             assert check.figures == {
                 "outbox": 0, "lag": 0, "refunds_pending": 0, "dlq": 3, "dlq: no fact": 2, "dlq: unknown": 1,
             }  # fmt: skip
-            await facts.send_records([("d", b"?")], dlq)
+            await producer.send([("d", b"?")], dlq)
         assert await world.failing() == {8: "dlq record 0:3: no reason"}
 
     in_a_world(own_topics, story)

@@ -10,9 +10,9 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from app.ids import new_id, new_order_id
-from app.infra.clients import open_database, open_redis
 from app.infra.keys import key
-from app.infra.mysql import Database
+from app.infra.mysql import Database, open_database
+from app.infra.redis import open_redis
 from app.orders.facts import (
     CancelRequested,
     Fact,

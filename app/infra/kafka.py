@@ -1,0 +1,272 @@
+"""Kafka: the producer of facts, the ledger's consumer, the topics, and a look at the log from outside."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
+
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+KAFKA_SECONDS = 5.0
+COORDINATOR_SECONDS = 20.0
+PARTITIONS = 16
+MOST_RECORDS = 10_000  # the newest of a partition of the dlq
+READ_MS = 500
+FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question wait behind it
+
+Record = tuple[str, bytes]  # order id, encoded fact
+
+
+class KafkaUnavailable(Exception):
+    """Kafka did not confirm a fact in time. It may still get there; facts can be sent again."""
+
+
+class Producer:
+    """Where facts are sent: the topic `orders`, confirmed by all replicas."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.topic = settings.orders_topic
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_batch_size=262_144,
+            request_timeout_ms=int(KAFKA_SECONDS * 1000),
+        )
+        self._started = False
+
+    async def start(self) -> None:
+        """Connects, trying until Kafka is there."""
+        while not self._started:
+            try:
+                await self._producer.start()
+                self._started = True
+            except KafkaError as error:
+                log.warning("kafka is unavailable: %s", error)
+                await asyncio.sleep(1)
+
+    async def check(self) -> None:
+        """Raises KafkaUnavailable or KafkaError when no broker answers."""
+        if not self._started:
+            raise KafkaUnavailable("not connected yet")
+        await self._producer.client.fetch_all_metadata()
+
+    async def send(
+        self,
+        records: Sequence[Record],
+        topic: str | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Sends records and waits until all are confirmed. Raises KafkaUnavailable."""
+        if not self._started:
+            raise KafkaUnavailable("not connected yet")
+        try:
+            async with asyncio.timeout(KAFKA_SECONDS):
+                sent = [
+                    await self._producer.send(
+                        topic or self.topic, key=order_id.encode(), value=record, headers=headers
+                    )
+                    for order_id, record in records
+                ]
+                await asyncio.gather(*sent)
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaUnavailable(str(error) or "no answer in time") from error
+
+    async def stop(self) -> None:
+        """Disconnects; what is not confirmed within the time limit is given up."""
+        with suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(KAFKA_SECONDS):
+                await self._producer.stop()
+
+
+@asynccontextmanager
+async def open_producer(settings: Settings, *, wait: bool = True) -> AsyncIterator[Producer]:
+    """A producer of facts. With `wait` false it connects by itself and refuses to send until it has."""
+    producer = Producer(settings)
+    connecting = asyncio.create_task(producer.start())
+    try:
+        if wait:
+            await connecting
+        yield producer
+    finally:
+        connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await connecting
+        await producer.stop()
+
+
+@asynccontextmanager
+async def open_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A ledger's consumer of the topic `orders`, which commits only when told to."""
+    consumer = AIOKafkaConsumer(
+        settings.orders_topic,
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.ledger_group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=settings.ledger_batch,
+        session_timeout_ms=6_000,  # the shortest that brokers allow: so long a killed ledger's orders wait,
+        heartbeat_interval_ms=1_000,
+        request_timeout_ms=int(KAFKA_SECONDS * 1000) + 6_000,
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        with suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(KAFKA_SECONDS):
+                await consumer.stop()
+
+
+def dlq_topic(settings: Settings) -> str:
+    """The topic of records that could not be decoded or applied."""
+    return f"{settings.orders_topic}.dlq"
+
+
+async def create_topics(settings: Settings) -> None:
+    """Creates the topics that are missing, with up to three replicas. Raises KafkaUnavailable."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    try:
+        await admin.start()
+        replicas = min(3, len((await admin.describe_cluster())["brokers"]))
+        topics = [
+            NewTopic(settings.orders_topic, PARTITIONS, replicas),
+            NewTopic(dlq_topic(settings), 1, replicas),
+        ]
+        answer = (await admin.create_topics(topics)).to_object()
+        await _wait_for_coordinator(admin, settings.ledger_group)
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailable(str(error) or "no answer in time") from error
+    finally:
+        await admin.close()
+    for topic in answer["topic_errors"]:
+        if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
+            raise KafkaUnavailable(f"topic {topic['topic']}: {topic['error_message']}")
+
+
+async def check_kafka(settings: Settings) -> None:
+    """Raises KafkaUnavailable unless a broker answers and has both topics; it changes nothing."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=int(KAFKA_SECONDS * 1000)
+    )
+    try:
+        async with _in_time():
+            await admin.start()
+            topics = await admin.list_topics()
+    finally:
+        await admin.close()
+    missing = {settings.orders_topic, dlq_topic(settings)} - set(topics)
+    if missing:
+        raise KafkaUnavailable(f"missing topics: {', '.join(sorted(missing))}")
+
+
+async def _wait_for_coordinator(admin: AIOKafkaAdminClient, group: str) -> None:
+    """A new Kafka makes its topic of offsets when first asked for a group's, and says so with errors meanwhile."""
+    async with asyncio.timeout(COORDINATOR_SECONDS):
+        while True:
+            try:
+                await admin.list_consumer_group_offsets(group)
+                return
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.1)
+
+
+@dataclass
+class DeadLetters:
+    """The dlq: how many records for each reason, and which (partition:offset) have none."""
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    unexplained: list[str] = field(default_factory=list)
+
+
+class OrdersLog:
+    """Reads without being a member of any group. Raises KafkaUnavailable."""
+
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
+        self._topic = settings.orders_topic
+        self._group = settings.ledger_group
+        self._consumer = consumer
+        self._admin = admin
+
+    def _partitions(self, *, dlq: bool) -> list[TopicPartition]:
+        return [p for p in self._consumer.assignment() if (p.topic != self._topic) == dlq]
+
+    async def lag(self) -> tuple[int, int]:
+        """How many facts the ledger has not taken, and a figure that grows with every fact."""
+        partitions = self._partitions(dlq=False)
+        async with _in_time():
+            committed = await self._admin.list_consumer_group_offsets(self._group, partitions=partitions)
+            firsts = await self._consumer.beginning_offsets(partitions)
+            ends = await self._consumer.end_offsets(partitions)
+        lag = 0
+        for partition in partitions:
+            first, end = firsts[partition], ends[partition]
+            at = committed[partition].offset if partition in committed else -1
+            # Nothing committed, or a log that was lost and begun anew: the ledger reads it from its beginning.
+            lag += end - (at if first <= at <= end else first)
+        return lag, sum(ends.values())
+
+    async def dlq(self) -> DeadLetters:
+        """What is in the dlq."""
+        partitions = self._partitions(dlq=True)
+        letters = DeadLetters()
+        async with _in_time():
+            firsts = await self._consumer.beginning_offsets(partitions)
+            ends = await self._consumer.end_offsets(partitions)
+            for partition in partitions:
+                self._consumer.seek(partition, max(firsts[partition], ends[partition] - MOST_RECORDS))
+            self._consumer.resume(*partitions)
+            while any([await self._consumer.position(p) < ends[p] for p in partitions]):
+                batches = await self._consumer.getmany(*partitions, timeout_ms=READ_MS)
+                for record in (record for records in batches.values() for record in records):
+                    reason = dict(record.headers).get("reason", b"").decode(errors="replace")
+                    if reason:
+                        letters.reasons[reason] += 1
+                    else:
+                        letters.unexplained.append(f"{record.partition}:{record.offset}")
+            self._consumer.pause(*partitions)
+        return letters
+
+
+@asynccontextmanager
+async def open_orders_log(settings: Settings) -> AsyncIterator[OrdersLog]:
+    """Connects to Kafka. Raises KafkaUnavailable, also when a topic is missing."""
+    consumer = AIOKafkaConsumer(
+        settings.orders_topic,
+        dlq_topic(settings),
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        request_timeout_ms=int(KAFKA_SECONDS * 1000),
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+    )
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=int(KAFKA_SECONDS * 1000)
+    )
+    try:
+        async with _in_time():
+            await consumer.start()
+            await admin.start()
+        consumer.pause(*consumer.assignment())  # mostly only offsets are asked for
+        yield OrdersLog(settings, consumer, admin)
+    finally:
+        with suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(KAFKA_SECONDS):
+                await consumer.stop()
+                await admin.close()
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(2 * KAFKA_SECONDS):
+            yield
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailable(str(error) or "no answer in time") from error

@@ -1,0 +1,37 @@
+"""Opens Redis, and says when Redis has no sale to answer for."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from app.settings import Settings
+
+REDIS_CONNECTIONS = 32
+REDIS_SECONDS = 2.0
+
+
+class NotReady(Exception):
+    """Redis does not have this sale (yet, or any more)."""
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIterator[Redis]:
+    """A Redis client. It waits for a free connection rather than fail, and never repeats a command by itself."""
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=REDIS_CONNECTIONS,
+        timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    redis = kind(connection_pool=pool)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+        await pool.aclose()
