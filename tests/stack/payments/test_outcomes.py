@@ -146,7 +146,7 @@ def test_the_page_says_what_is_paid_and_what_became_of_it(shop: Shop) -> None:
     policy = page.headers["content-security-policy"]
     assert f"form-action 'self' {shop.sandbox.settings.public_url};" in policy
     assert "frame-ancestors 'none'" in policy
-    assert shop.browser.get("/static/css/sandbox.css").status_code == 200
+    assert shop.browser.get("/static/sandbox.css").status_code == 200
 
     shop.press(checkout, "decline")
     assert 'data-state="declined"' in shop.browser.get(checkout.url).text
