@@ -119,7 +119,7 @@ def test_a_worker_killed_at_a_step_loses_nothing_and_repeats_nothing(stack: Stac
         others = ["workers.relay"] if worker == "ledger" else []
         with processes(env, *others):
             died = subprocess.run(
-                [sys.executable, "-m", "tests.crashing_worker", worker, step],
+                [sys.executable, "-m", "tests.stack.crashing_worker", worker, step],
                 cwd=ROOT,
                 env={**os.environ, **env},
                 timeout=LIMIT_SECONDS,

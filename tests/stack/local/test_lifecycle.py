@@ -30,7 +30,7 @@ def stacks(folder: Path) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def start(folder: Path, stacks: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.stack.tiny_stack", str(folder)]
+    command = [sys.executable, "-m", "tests.stack.local.tiny_stack", str(folder)]
     stack = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     stacks.append(stack)
     return stack

@@ -1,4 +1,4 @@
-"""A whole stack with two tiny servers of its own: `python -m tests.stack.tiny_stack FOLDER`."""
+"""A whole stack with two tiny servers of its own: `python -m tests.stack.local.tiny_stack FOLDER`."""
 
 import asyncio
 import sys
