@@ -152,7 +152,7 @@ def histories(draw: st.DrawFn) -> list[tuple[Fact, bool]]:
             *(placed() for _ in range(20 if order.status == UNKNOWN else 1)),
             *always,
             *(fact for fact, _ in history[-8:]),
-            *(refund_asked(f"r {step}", id, amount) for id in charges for amount in (4_000, 5_000, TOTAL)),
+            *(refund_asked(f"r {step}", id, amount) for id in charges for amount in (4_000, 5_000, TOTAL) * 2),
             *(tell(id) for id in refunds for tell in (refunded, refunded, refunded, refund_refused)),
         ]
         fact, can_reclaim = draw(st.sampled_from(facts)), draw(st.booleans())

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 
 from app.orders.facts import Fact, PaymentSucceeded
 from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
@@ -338,19 +338,21 @@ def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fac
 
 
 def test_the_random_histories_go_every_way() -> None:
-    gone: set[tuple[str, str]] = set()
+    missing = {(old, new) for old, news in TRANSITIONS.items() for new in news}
 
-    @settings(max_examples=500, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=300, deadline=None, database=None)
     @given(histories())
     def go(history: list[tuple[Fact, bool]]) -> None:
         order = NEVER_SEEN
         for fact, can_reclaim in history:
             then = apply(order, fact, can_reclaim and needs_reclaim(order, fact))
-            gone.add((order.status, then.status))
+            missing.discard((order.status, then.status))
             order = then
 
-    go()
-    assert gone >= {(old, new) for old, news in TRANSITIONS.items() for new in news}
+    for attempt in range(10):  # the rarest ways are gone once in some hundred histories
+        if missing:
+            seed(attempt)(go)()
+    assert not missing
 
 
 @settings(max_examples=300, deadline=None)
