@@ -1,6 +1,5 @@
 """Events and skus: what an organiser may ask for, and what buyers are told of a sale."""
 
-import uuid
 from dataclasses import replace
 from hashlib import sha256
 
@@ -22,7 +21,6 @@ from app.sale.catalog import (
     public_state,
 )
 from app.units import MAX_MINOR
-from tests.support import ticketcraze
 
 EVENT = Event(
     id=0,
@@ -125,15 +123,6 @@ def test_an_event_as_it_should_be() -> None:
 def test_an_event_that_is_not_as_it_should_be_is_refused_for_the_right_reason(wrong: Event, part: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^{part}:"):
         check_event(wrong)
-
-
-@pytest.mark.parametrize("other", ["floor", "FLOOR", "Flöör"])
-def test_two_skus_whose_names_are_one_to_the_books_are_refused_for_the_right_reason(
-    env: dict[str, str], other: str
-) -> None:
-    names = ("--slug", f"test-{uuid.uuid4().hex[:12]}", "--name", "A test")
-    code, answer = ticketcraze(env, "event", "create", *names, "--sku", "Floor:1:1", "--sku", f"{other}:1:1")
-    assert (code, answer["error"]) == (1, "sku: each needs a name of its own")
 
 
 def test_what_is_published_before_the_draw_is_the_hash_of_its_secret() -> None:
