@@ -15,7 +15,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 
 from app.infra.coalescing import CoalescingRedis
 from app.infra.kafka import open_producer
@@ -36,8 +35,9 @@ from app.web.buyer import api, pages
 from app.web.buyer.socket import buyer_socket
 from app.web.guard import Guard
 from app.web.problems import NOT_FOUND, PROBLEMS, Problem, answer_error
-from app.web.rendering import STATIC
+from app.web.rendering import FILES
 from app.web.services import Services
+from app.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,6 @@ ROUTES = [
     WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
     Route("/", pages.events_page),
     Route("/events/{slug}", pages.event_page),
-    Route("/events/{slug}/accent.css", pages.accent_css),
     Route(_QUEUE, pages.join_form, methods=["POST"]),
     Route("/resume/{slug}/{token}", pages.resume),
     Route("/orders/{order_id}", pages.order_page),
@@ -76,7 +75,6 @@ ROUTES = [
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route("/metrics", health.metrics),
-    Mount("/static", StaticFiles(directory=STATIC)),
 ]
 
 GRACEFUL_SECONDS = 5
@@ -121,7 +119,10 @@ def create_app(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Guard, public_url=settings.public_url)],
+        middleware=[
+            Middleware(StaticFiles, files=FILES),  # everything under /static/
+            Middleware(Guard, public_url=settings.public_url),
+        ],
         exception_handlers={
             HTTPException: no_route,
             Exception: bug,

@@ -1,7 +1,5 @@
 """Pages as answers: Jinja2, the addresses of static files, QR codes."""
 
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import segno
@@ -9,30 +7,35 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
 from app.units import money_text
+from app.web.static import FOLDER, PREFIX, ROOT, csp_hash, import_map, read_files
 
-ROOT = Path(__file__).parent.parent.parent
-STATIC = ROOT / "static"
+FILES = read_files(FOLDER, {})
+IMPORT_MAP = import_map(FILES)
+# What the content security policy allows to run: our own files, and the import map by its hash.
+SCRIPT_SOURCES = f"'self' {csp_hash(IMPORT_MAP)}"
 
 
-def _versions() -> dict[str, str]:
-    return {
-        str(path.relative_to(STATIC)): sha256(path.read_bytes()).hexdigest()[:8]
-        for path in STATIC.rglob("*")
-        if path.is_file()
-    }
+def _address(name: str) -> str:
+    """The address of a static file. Raises KeyError."""
+    return PREFIX + FILES[name].name
+
+
+def _modules(*folders: str) -> list[str]:
+    """The addresses of all modules of some folders below static/js."""
+    wanted = tuple(f"js/{folder}/" for folder in folders)
+    return [PREFIX + file.name for name, file in FILES.items() if name.startswith(wanted)]
 
 
 def environment() -> Environment:
-    """The templates, with the filter `money` and the function `static`."""
+    """The templates, with the filter `money` and the functions `static` and `modules`."""
     made = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    versions = _versions()
     globals_: dict[str, Any] = made.globals
-    globals_["static"] = lambda path: f"/static/{path}?v={versions.get(path, '0')}"
+    globals_ |= {"static": _address, "modules": _modules, "import_map": IMPORT_MAP}
     made.filters["money"] = money_text
     return made
 

@@ -73,12 +73,6 @@ async def event_page(request: Request) -> Response:
     )
 
 
-async def accent_css(request: Request) -> Response:
-    event = await services_of(request).event(request.path_params["slug"])
-    css = f":root {{ --accent: {event.accent}; --on-accent: #ffffff; }}\n"
-    return Response(css, media_type="text/css", headers={"cache-control": "public, max-age=3600"})
-
-
 async def join_form(request: Request) -> Response:
     """Joining without JavaScript."""
     services = services_of(request)

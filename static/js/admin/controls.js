@@ -1,7 +1,7 @@
 // The buttons that change the sale. Each asks first, because everyone in the queue feels it.
 
-import { call, Problem } from "../api.js";
-import { $, $$, confirmed } from "../page.js";
+import { call, Problem } from "../shared/api.js";
+import { $, $$, confirmed } from "../shared/page.js";
 
 const QUESTIONS = {
   open: { title: "Open the sale?", text: "People in the queue are let in at once.", yes: "Open", no: "Not now" },

@@ -1,7 +1,7 @@
 // Being called: sound and vibration, only for those who asked, and words for screen readers when they matter.
 
-import { $$, say } from "./page.js";
-import { count } from "./money.js";
+import { $$, say } from "../shared/page.js";
+import { count } from "../shared/money.js";
 
 const KEY = "tc:sound";
 let audio = null;

@@ -1,4 +1,4 @@
 // The lists of sales: times in the reader's own zone.
-import { localTimes } from "./page.js";
+import { localTimes } from "./shared/page.js";
 
 localTimes();

@@ -1,10 +1,10 @@
 // The dashboard: each snapshot becomes figures, lines and lights.
 
-import { call } from "../api.js";
-import { keepLive } from "../live.js";
-import { count, money } from "../money.js";
-import { $, $$, setFlags, setRows, setSlots, setText } from "../page.js";
-import { clock, hourOf, learnServerTime, serverNowMs, spanWords } from "../time.js";
+import { call } from "../shared/api.js";
+import { keepLive } from "../shared/live.js";
+import { count, money } from "../shared/money.js";
+import { $, $$, setFlags, setRows, setSlots, setText } from "../shared/page.js";
+import { clock, hourOf, learnServerTime, serverNowMs, spanWords } from "../shared/time.js";
 import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
 import { add, flowPerMinute, keep, recall, sampleOf, soldOutAt, STAGES } from "./history.js";

@@ -1,14 +1,14 @@
 // The buyer's page, event or order: takes over from the first paint and keeps it true.
 
 import { announce, setUpSound } from "./alerts.js";
-import { call, Problem } from "./api.js";
-import { keepLive } from "./live.js";
-import { count, left, money } from "./money.js";
+import { call, Problem } from "../shared/api.js";
+import { keepLive } from "../shared/live.js";
+import { count, left, money } from "../shared/money.js";
 import { reserve, unanswered } from "./ordering.js";
-import { $, $$, confirmed, localTimes, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "./page.js";
+import { $, $$, confirmed, localTimes, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "../shared/page.js";
 import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
 import { currentOrder, isFinal, reduce, viewOf } from "./state.js";
-import { learnServerTime, serverNowMs, spanWords } from "./time.js";
+import { learnServerTime, serverNowMs, spanWords } from "../shared/time.js";
 import { helpFor, PAYMENT_WORDS, words } from "./words.js";
 
 const LOST_AFTER_MS = 5_000; // shorter breaks are not worth a word

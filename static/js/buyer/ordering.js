@@ -1,7 +1,7 @@
 // Reserving, so that a lost answer never makes a second order: what was sent, with its key, is kept
 // until an answer is known, and is sent again as it was.
 
-import { call, Problem } from "./api.js";
+import { call, Problem } from "../shared/api.js";
 
 const TRIES = 4;
 

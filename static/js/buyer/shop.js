@@ -1,7 +1,7 @@
 // Choosing tickets: steppers, the limit, the total. It only knows what was chosen, not what was ordered.
 
-import { counted, money } from "./money.js";
-import { $, $$, setText } from "./page.js";
+import { counted, money } from "../shared/money.js";
+import { $, $$, setText } from "../shared/page.js";
 import { mayStillBuy } from "./state.js";
 
 const MAX_PER_SKU = 10;

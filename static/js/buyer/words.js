@@ -1,8 +1,8 @@
 // The state in words: every text and condition the page shows now. Pure, so the page only has to copy it.
 
-import { count, counted, money } from "./money.js";
+import { count, counted, money } from "../shared/money.js";
 import { boughtOrders, currentOrder, isQueued, lastCharge, mayStillBuy, viewOf } from "./state.js";
-import { clock, dayAndHour, etaWords, hourOf, spanWords } from "./time.js";
+import { clock, dayAndHour, etaWords, hourOf, spanWords } from "../shared/time.js";
 
 const LAPSED = {
   EXPIRED: ["Your time to pay ended", "The tickets went to the next person. You were not charged; if money still arrives, it comes back by itself."],
