@@ -22,7 +22,7 @@ from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.live.frames import FrameProtocol
 from app.live.hub import Hub
-from app.payments.sandbox import SandboxProvider
+from app.payments.providers import open_providers
 from app.settings import BadSetting, Settings
 from app.tokens import Tokens
 from app.watch.processes import calm_collector, reporting
@@ -90,11 +90,11 @@ def create_app(settings: Settings) -> Starlette:
             open_redis(settings, CoalescingRedis) as redis,
             open_database(settings) as database,
             open_producer(settings, wait=False) as producer,
-            SandboxProvider(settings) as provider,
+            open_providers(settings) as providers,
         ):
             hub = Hub(redis)
             app.state.services = Services(
-                settings, redis, database, producer, provider, hub, Tokens(settings.secret_key)
+                settings, redis, database, producer, providers, hub, Tokens(settings.secret_key)
             )
             calm_collector()
             async with reporting(redis, "web", database, lambda: hub.open_sockets):

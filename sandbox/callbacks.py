@@ -10,8 +10,8 @@ from standardwebhooks import Webhook
 
 from app.infra.http_client import HttpClient, HttpFailed
 from app.payments.sandbox_messages import CALLBACK_PATH
-from app.settings import Settings
 from app.units import now_ms
+from sandbox.settings import Settings
 from sandbox.store import PendingCallback, Store
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,10 @@ class Callbacks:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
-        self._webhook = Webhook(settings.sandbox_webhook_secret)
-        self._merchant = HttpClient(settings.public_url, most_connections=AT_ONCE, timeout_seconds=TIMEOUT_SECONDS)
+        self._webhook = Webhook(settings.webhook_secret)
+        self._merchant = HttpClient(
+            settings.merchant_url, most_connections=AT_ONCE, timeout_seconds=TIMEOUT_SECONDS
+        )
         self._waiting: list[tuple[int, int, PendingCallback]] = []  # a heap: due at, id
         self._under_way: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

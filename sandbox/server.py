@@ -24,7 +24,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from app.orders.facts import UNREADABLE
 from app.payments.sandbox_messages import (
     Checkout,
     CheckoutRequest,
@@ -33,10 +32,10 @@ from app.payments.sandbox_messages import (
     RefundRequest,
     Transactions,
 )
-from app.settings import BadSetting, Settings
 from app.units import iso, money_text, now_ms
 from sandbox.callbacks import Callbacks
 from sandbox.outcomes import OUTCOMES
+from sandbox.settings import BadSetting, Settings
 from sandbox.store import Refused, Store
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_TIME_MS = 1 << 47
 STOP_SECONDS = 3
 STATUS_OF_REFUSAL = {"unknown_transaction": 404}  # the others are conflicts: 409
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Body = TypeVar("Body")
 
@@ -65,9 +66,9 @@ class Sandbox:
     """The provider's answers. A handler awaits nothing between reading the store and writing it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._api_key = f"Bearer {settings.sandbox_api_key}".encode()
-        self._url = settings.sandbox_url
-        merchant = urlsplit(settings.public_url)
+        self._api_key = f"Bearer {settings.api_key}".encode()
+        self._url = settings.url
+        merchant = urlsplit(settings.merchant_url)
         self._merchant_origin = f"{merchant.scheme}://{merchant.netloc}"
         self._page_headers = {
             "content-security-policy": "default-src 'self'; style-src 'self'; script-src 'self';"
@@ -80,7 +81,7 @@ class Sandbox:
         pages.filters["money"] = money_text
         pages.globals["static"] = "/static/{}".format
         self._page = pages.get_template("checkout.html")
-        self._store = Store(settings.sandbox_data)
+        self._store = Store(settings.data)
         self._callbacks = Callbacks(settings, self._store)
 
     @asynccontextmanager
@@ -280,7 +281,7 @@ def main() -> None:
     uvicorn.run(
         app,
         host="127.0.0.1",
-        port=settings.sandbox_port,
+        port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.ids import derived_id, new_id
+from app.ids import new_id
 from app.payments.sandbox_messages import CheckoutRequest, Payment, RefundRequest
 from sandbox.outcomes import Played, transaction_id
 
@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS checkouts (
     id TEXT PRIMARY KEY,
     status TEXT NOT NULL,           -- open, declined, paid
     request BLOB NOT NULL           -- CheckoutRequest
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS addresses (
+    payment_id TEXT PRIMARY KEY,
+    checkout_id TEXT NOT NULL       -- random: whoever knows the order cannot guess where it is paid
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS charges (
     transaction_id TEXT PRIMARY KEY, -- sorts by the time of the charge
@@ -84,19 +88,20 @@ class Store:
 
     def add_checkout(self, request: CheckoutRequest) -> str:
         """The id of the checkout; the same for the same request. Raises Refused(payment_id_reused)."""
-        checkout_id = derived_id("sandbox checkout", request.payment_id)
         content = msgspec.json.encode(request)
-        added = self._database.execute(
-            "INSERT INTO checkouts (id, status, request) VALUES (?, 'open', ?) ON CONFLICT DO NOTHING",
-            (checkout_id, content),
-        )
-        if added.rowcount == 0:
-            (known,) = self._database.execute(
-                "SELECT request FROM checkouts WHERE id = ?", (checkout_id,)
+        with self._transaction() as database:
+            known = database.execute(
+                "SELECT c.id, c.request FROM addresses a JOIN checkouts c ON c.id = a.checkout_id"
+                " WHERE a.payment_id = ?",
+                (request.payment_id,),
             ).fetchone()
-            if known != content:
-                raise Refused("payment_id_reused", "this payment_id was used for another request")
-        return checkout_id
+            if known is None:
+                known = (new_id(), content)
+                database.execute("INSERT INTO addresses VALUES (?, ?)", (request.payment_id, known[0]))
+                database.execute("INSERT INTO checkouts (id, status, request) VALUES (?, 'open', ?)", known)
+        if known[1] != content:
+            raise Refused("payment_id_reused", "this payment_id was used for another request")
+        return str(known[0])
 
     def checkout(self, checkout_id: str) -> tuple[CheckoutRequest, str] | None:
         """A checkout's request and status (open, declined or paid)."""

@@ -16,7 +16,7 @@ from app.infra.mysql import Database, in_list, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import records
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
-from app.payments.sandbox import SandboxProvider
+from app.payments.providers import open_providers
 from app.settings import Settings
 from app.units import iso, now_ms
 from app.watch.processes import reporting
@@ -40,15 +40,16 @@ async def work(settings: Settings, stop: Stop) -> None:
         open_redis(settings) as redis,
         open_database(settings) as database,
         open_producer(settings) as producer,
-        SandboxProvider(settings) as provider,
+        open_providers(settings) as providers,
         reporting(redis, "reconcile", database),
     ):
-        charges = Charges(database, producer, provider)
+        charges = [Charges(database, producer, provider) for provider in providers]
         next_verdict_at = 0.0
 
         async def tick() -> None:
             nonlocal next_verdict_at
-            await charges.compare()
+            for of_one in charges:
+                await of_one.compare()
             began_at = time.monotonic()
             if began_at >= next_verdict_at:
                 await judge(settings, redis, database)

@@ -8,8 +8,8 @@ from app.infra.kafka import Producer, open_producer
 from app.infra.mysql import Database, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import RefundFailed, RefundSucceeded, records
-from app.payments.provider import PaymentProvider, ProviderUnavailable, RefundRefused
-from app.payments.sandbox import SandboxProvider
+from app.payments.provider import ProviderUnavailable, RefundRefused
+from app.payments.providers import Providers, open_providers
 from app.settings import Settings
 from app.units import now_ms, to_minor
 from app.watch.processes import reporting
@@ -28,26 +28,26 @@ async def work(settings: Settings, stop: Stop) -> None:
         open_redis(settings) as redis,
         open_database(settings) as database,
         open_producer(settings) as producer,
-        SandboxProvider(settings) as provider,
+        open_providers(settings) as providers,
         reporting(redis, "refunds", database),
     ):
-        refunds = Refunds(database, producer, provider)
+        refunds = Refunds(database, producer, providers)
         await every(TICK_SECONDS, refunds.tick, stop)
 
 
 class Refunds:
-    """Asks the provider for each pending refund; the refund's id is the key that makes it happen once."""
+    """Asks whoever took the money to give it back; the refund's id is the key that makes it happen once."""
 
-    def __init__(self, database: Database, producer: Producer, provider: PaymentProvider) -> None:
+    def __init__(self, database: Database, producer: Producer, providers: Providers) -> None:
         self._database = database
         self._producer = producer
-        self._provider = provider
+        self._providers = providers
         self._asked: dict[str, float] = {}  # refund id -> when
 
     async def tick(self) -> None:
         """One look at the refunds that are pending."""
         rows = await self._database.fetch_all(
-            "SELECT r.id, r.order_id, r.amount, r.currency, c.transaction_id FROM payments r"
+            "SELECT r.id, r.order_id, r.provider, r.amount, r.currency, c.transaction_id FROM payments r"
             " JOIN payments c ON c.id = r.parent_id"
             " WHERE r.status = 'REFUND_PENDING' ORDER BY r.created_at LIMIT %s",
             (MOST_AT_ONCE,),
@@ -61,7 +61,7 @@ class Refunds:
                 continue
             self._asked[refund_id] = now
             try:
-                transaction_id = await self._provider.refund(
+                transaction_id = await self._providers.named(row["provider"]).refund(
                     row["transaction_id"], to_minor(row["amount"]), row["currency"], refund_id
                 )
             except ProviderUnavailable as error:

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
 from app.infra.redis import NotReady
 from app.live.shapes import NEAR_FRONT, order_frame, place_shape, stock_shape
-from app.orders.reservations import held_order, order_ids_of
+from app.orders.reading import held_orders_of
 from app.sale.waiting_room import Place, RankTable, look_many, mark_seen, rank_table
 from app.units import iso, now_ms
 
@@ -144,11 +144,9 @@ class Hub:
             table = await rank_table(self._redis, socket.event_id)
             room.stock_frame, room.state = dump(stock_shape(table.state, table.stock)), table.state
         socket.post("stock", room.stock_frame)
-        for order_id in await order_ids_of(self._redis, socket.event_id, socket.buyer_id):
-            order = await held_order(self._redis, order_id)
-            if order:
-                frame = order_frame(order_id, order.status, order.version, order.total_minor, order.expires_at_ms)
-                socket.tell_order(order_id, order.version, dump(frame))
+        for order in await held_orders_of(self._redis, socket.event_id, socket.buyer_id):
+            frame = order_frame(order.id, order.status, order.version, order.total_minor, order.expires_at_ms)
+            socket.tell_order(order.id, order.version, dump(frame))
 
     async def run(self) -> None:
         """Keeps all sockets told, until cancelled."""

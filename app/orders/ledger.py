@@ -18,8 +18,9 @@ from app.ids import event_of
 from app.infra.mysql import Connection, Database, in_list
 from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced, PaymentSucceeded
 from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
+from app.orders.reading import read_orders, read_payments
 from app.orders.reservations import reclaim, settle
-from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
+from app.units import now_ms, to_datetime, to_decimal
 
 log = logging.getLogger(__name__)
 
@@ -143,83 +144,6 @@ class Ledger:
         return change
 
 
-async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:
-    """The orders for which a condition on `orders` holds, with their items and payments."""
-    rows = await connection.fetch_all(f"SELECT * FROM orders WHERE {where}", args)  # noqa: S608  # no input in it
-    if not rows:
-        return []
-    ids = [row["id"] for row in rows]
-    items: dict[str, list[Item]] = defaultdict(list)
-    for row in await connection.fetch_all(
-        f"SELECT * FROM order_items WHERE order_id IN {in_list(ids)} ORDER BY sku_id",  # noqa: S608
-        ids,
-    ):
-        items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
-    payments = await _read_payments(connection, ids)
-    return [
-        Order(
-            id=row["id"],
-            status=row["status"],
-            version=row["version"],
-            event_id=row["event_id"],
-            buyer_id=row["buyer_id"],
-            items=tuple(items[row["id"]]),
-            total_minor=to_minor(row["total"]),
-            currency=row["currency"],
-            placed_at_ms=to_ms(row["placed_at"]),
-            expires_at_ms=to_ms(row["expires_at"]),
-            idempotency_key=row["idempotency_key"],
-            request_hash=row["request_hash"],
-            payments=tuple(payments[row["id"]]),
-        )
-        for row in rows
-    ]
-
-
-async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, int] | None:
-    """What paying needs of an order, in one query: no items, no payments, but how many charges failed."""
-    row = await database.fetch_one(
-        "SELECT event_id, buyer_id, status, total, currency, expires_at, (SELECT COUNT(*) FROM payments"
-        " WHERE order_id = orders.id AND kind = 'CHARGE' AND status = 'FAILED') AS failed"
-        " FROM orders WHERE id = %s",
-        (order_id,),
-    )
-    if row is None:
-        return None
-    order = Order(
-        id=order_id,
-        status=row["status"],
-        event_id=row["event_id"],
-        buyer_id=row["buyer_id"],
-        total_minor=to_minor(row["total"]),
-        currency=row["currency"],
-        expires_at_ms=to_ms(row["expires_at"]),
-    )
-    return order, row["failed"]
-
-
-async def _read_payments(connection: Connection, order_ids: Sequence[str]) -> dict[str, list[Payment]]:
-    payments: dict[str, list[Payment]] = defaultdict(list)
-    for row in await connection.fetch_all(
-        f"SELECT * FROM payments WHERE order_id IN {in_list(order_ids)} ORDER BY created_at, id",  # noqa: S608
-        order_ids,
-    ):
-        payments[row["order_id"]].append(
-            Payment(
-                id=row["id"],
-                kind=row["kind"],
-                status=row["status"],
-                provider=row["provider"],
-                amount_minor=to_minor(row["amount"]),
-                currency=row["currency"],
-                transaction_id=row["transaction_id"],
-                parent_id=row["parent_id"],
-                created_at_ms=to_ms(row["created_at"]),
-            )
-        )
-    return payments
-
-
 async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict[str, Order]:
     """The orders of a batch, locked; one that is not in the books is UNKNOWN. Raises Unappliable."""
     ids = sorted(by_order)
@@ -227,7 +151,7 @@ async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict
     charges = [f for facts in by_order.values() for f in facts if isinstance(f, PaymentSucceeded)]
     await _check_transactions(connection, charges)
     missing = [order_id for order_id in ids if order_id not in known]
-    strays = await _read_payments(connection, missing) if missing else {}
+    strays = await read_payments(connection, missing) if missing else {}
     for order_id in missing:
         known[order_id] = Order(
             order_id, UNKNOWN, event_id=event_of(order_id), payments=tuple(strays.get(order_id, ()))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -159,29 +159,3 @@ async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[t
     return [
         (order_id, int(end_ms)) for flat in answers for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
     ]
-
-
-async def held_order(redis: Redis, order_id: str) -> Order | None:
-    """An order as Redis has it, for as long as MySQL does not: None if Redis does not have it either."""
-    event_id = event_of(order_id)
-    record = cast(dict[str, str], await redis.hgetall(order_key(event_id, order_id)))
-    if not record:
-        return None
-    return Order(
-        id=order_id,
-        status=record["status"],
-        version=int(record["version"]),
-        event_id=event_id,
-        buyer_id=record["buyer"],
-        items=parse_items(record["items"]),
-        total_minor=int(record["total"]),
-        currency=record["currency"],
-        placed_at_ms=int(record["placed_at_ms"]),
-        expires_at_ms=int(record["expires_at_ms"]),
-    )
-
-
-async def order_ids_of(redis: Redis, event_id: int, buyer_id: str) -> list[str]:
-    """The ids of a buyer's orders in an event, newest first."""
-    answers = cast(list[str], await redis.hvals(key(event_id, f"answers:{buyer_id}")))
-    return sorted((answer.partition(" ")[0] for answer in answers), reverse=True)

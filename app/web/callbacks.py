@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from app.orders.facts import records
 from app.payments.provider import BadNotice, BadSignature, fact_of
+from app.payments.providers import UnknownProvider
 from app.web.http import Json, read_body
 from app.web.problems import NOT_FOUND, Problem, invalid
 from app.web.services import services_of
@@ -12,11 +13,13 @@ from app.web.services import services_of
 
 async def receive(request: Request) -> Response:
     services = services_of(request)
-    if request.path_params["provider"] != services.provider.name:
-        raise NOT_FOUND
+    try:
+        provider = services.providers.named(request.path_params["provider"])
+    except UnknownProvider:
+        raise NOT_FOUND from None
     body = await read_body(request)
     try:
-        notice = services.provider.verify_callback(dict(request.headers), body)
+        notice = provider.verify_callback(dict(request.headers), body)
     except BadSignature as error:
         raise Problem(
             401, "bad_signature", "This report is not signed as it should be.", detail=str(error)

@@ -9,9 +9,9 @@ from starlette.requests import HTTPConnection
 from app.infra.kafka import Producer
 from app.infra.mysql import Database, DatabaseUnavailable
 from app.live.hub import Hub
-from app.payments.sandbox import SandboxProvider
+from app.payments.providers import Providers
 from app.sale.catalog import Event
-from app.sale.events import UnknownEvent, find_event
+from app.sale.events import UnknownEvent, event_by_id, find_event
 from app.settings import Settings
 from app.tokens import Tokens
 
@@ -27,10 +27,11 @@ class Services:
     redis: Redis
     database: Database
     producer: Producer
-    provider: SandboxProvider
+    providers: Providers
     hub: Hub
     tokens: Tokens
     _events: dict[str, tuple[float, Event]] = field(default_factory=dict)
+    _names: dict[int, Event] = field(default_factory=dict)
 
     async def event(self, slug: str) -> Event:
         """The event with this slug, a few seconds old at most, or older while MySQL is away. Raises UnknownEvent.
@@ -53,6 +54,18 @@ class Services:
             self._events.clear()
         self._events[slug] = (time.monotonic(), event)
         return event
+
+    async def event_by_id(self, event_id: int) -> Event:
+        """The event with this id, as it was first read: good for what it and its skus are called.
+
+        Raises UnknownEvent.
+        """
+        if event_id not in self._names:
+            if len(self._names) >= MOST_CACHED:
+                self._names.clear()
+            known = (event for _, event in self._events.values() if event.id == event_id)
+            self._names[event_id] = next(known, None) or await event_by_id(self.database, event_id)
+        return self._names[event_id]
 
     def forget(self, slug: str) -> None:
         """Reads the event again next time."""

@@ -8,17 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.ids import derived_id, event_of, new_id
-from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.live.shapes import event_shape, order_shape, place_shape
 from app.orders.facts import PaymentStarted, records
-from app.orders.ledger import read_order_to_pay, read_orders
 from app.orders.lifecycle import Order
-from app.orders.reservations import Refused, held_order, request_cancel, reserve
+from app.orders.reading import find_order, held_order, read_order_to_pay
+from app.orders.reservations import Refused, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS, Event, public_state
-from app.sale.events import event_by_id, list_events, read_sale
+from app.sale.events import list_events, read_sale
 from app.sale.waiting_room import Place
 from app.tokens import Buyer, new_buyer
 from app.units import iso, now_ms
@@ -162,26 +161,20 @@ def order_id_of(request: Request) -> str:
     return order_id
 
 
-async def find_order(services: Services, buyer: Buyer, order_id: str) -> Order:
-    """A buyer's order: from the books, or from Redis until those have it. Raises Problem `not_found`."""
-    try:
-        async with services.database.connection() as connection:
-            orders = await read_orders(connection, "id = %s", (order_id,))
-    except DatabaseUnavailable:
-        orders = []  # Redis knows how it stands, if not what was paid
-    return owned(orders[0] if orders else await held_order(services.redis, order_id), buyer)
+async def order_of(request: Request) -> Order:
+    """The order in the path, if it is the caller's. Raises Problem `not_found`."""
+    services, buyer = services_of(request), known_buyer(request)
+    return owned(await find_order(services.database, services.redis, order_id_of(request)), buyer)
 
 
 async def get_order(request: Request) -> Response:
-    services = services_of(request)
-    order = await find_order(services, known_buyer(request), order_id_of(request))
-    event = await event_by_id(services.database, order.event_id)
-    return Json(order_shape(event, order))
+    order = await order_of(request)
+    return Json(order_shape(await services_of(request).event_by_id(order.event_id), order))
 
 
 async def cancel_order(request: Request) -> Response:
     services = services_of(request)
-    order = await find_order(services, known_buyer(request), order_id_of(request))
+    order = await order_of(request)
     if order.status != "CANCELED":  # asked twice is asked once
         try:
             await request_cancel(services.redis, order.id, order.buyer_id)
@@ -209,7 +202,7 @@ async def start_payment(request: Request) -> Response:
         expires_at_ms=order.expires_at_ms,
     )
     try:
-        redirect_url = await services.provider.create_checkout(order, attempt)
+        redirect_url = await services.providers.preferred.create_checkout(order, attempt)
     except ProviderUnavailable:
         raise Problem(
             503, "provider_unavailable", "The payment provider does not answer. Your tickets stay held."
@@ -221,7 +214,7 @@ async def start_payment(request: Request) -> Response:
                 order_id=order.id,
                 occurred_at_ms=now_ms(),
                 payment_id=payment_id,
-                provider=services.provider.name,
+                provider=services.providers.preferred.name,
                 amount_minor=order.total_minor,
                 currency=order.currency,
             )

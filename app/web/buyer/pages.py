@@ -6,19 +6,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.live.shapes import order_shape, place_shape
-from app.orders.ledger import read_orders
 from app.orders.lifecycle import Order
-from app.orders.reservations import held_order, order_ids_of
+from app.orders.reading import orders_of
 from app.sale.catalog import Event
-from app.sale.events import event_by_id
 from app.sale.waiting_room import NotJoined, look
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
-from app.web.buyer.api import event_facts, find_order, join_event, newest_events, order_id_of
-from app.web.http import buyer_of, known_buyer, set_buyer_cookie
+from app.web.buyer.api import event_facts, join_event, newest_events, order_of
+from app.web.http import buyer_of, set_buyer_cookie
 from app.web.problems import NOT_FOUND, Problem
 from app.web.rendering import page, qr
-from app.web.services import Services, services_of
+from app.web.services import services_of
 
 MOST_EVENTS = 50
 
@@ -36,20 +34,6 @@ async def events_page(request: Request) -> Response:
     return page("buyer/events.html", events=events, server_now=iso(now_ms()))
 
 
-async def orders_of(services: Services, event: Event, buyer: Buyer) -> list[Order]:
-    """A buyer's orders in an event, newest first: from the books, or from Redis where those do not have it yet."""
-    ids = await order_ids_of(services.redis, event.id, buyer.id)
-    if not ids:
-        return []
-    async with services.database.connection() as connection:
-        written = {
-            order.id: order
-            for order in await read_orders(connection, "event_id = %s AND buyer_id = %s", (event.id, buyer.id))
-        }
-    orders = [written.get(order_id) or await held_order(services.redis, order_id) for order_id in ids]
-    return [order for order in orders if order]
-
-
 async def event_page(request: Request) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
@@ -57,7 +41,8 @@ async def event_page(request: Request) -> Response:
     place, orders, resume_url = None, [], None
     if buyer:
         resume_url = f"{services.settings.public_url}/resume/{event.slug}/{services.tokens.of_resume(buyer)}"
-        orders = [order_shape(event, order) for order in await orders_of(services, event, buyer)]
+        found = await orders_of(services.database, services.redis, event.id, buyer.id)
+        orders = [order_shape(event, order) for order in found]
         try:
             place = place_shape(await look(services.redis, event.id, buyer.id))
         except NotJoined:
@@ -99,13 +84,11 @@ async def resume(request: Request) -> Response:
 
 
 async def order_of_request(request: Request) -> tuple[Event, Order]:
-    services = services_of(request)
     try:
-        buyer = known_buyer(request)
+        order = await order_of(request)
     except Problem:
         raise NOT_FOUND from None
-    order = await find_order(services, buyer, order_id_of(request))
-    return await event_by_id(services.database, order.event_id), order
+    return await services_of(request).event_by_id(order.event_id), order
 
 
 async def order_page(request: Request) -> Response:

@@ -38,6 +38,16 @@ def test_a_payment_has_one_checkout_however_often_it_is_asked_for(shop: Shop) ->
         shop.open(replace(checkout.order, total_minor=1), checkout.attempt)
 
 
+def test_nobody_can_work_out_where_an_order_is_paid(shop: Shop, own_shop: Shop) -> None:
+    own_shop.sandbox.start()
+    checkout = shop.checkout()
+    elsewhere = replace(
+        checkout.attempt, return_url=f"{own_shop.sandbox.settings.public_url}/orders/{checkout.order.id}"
+    )
+    address = own_shop.open(checkout.order, elsewhere).rpartition("/")[2]
+    assert address != checkout.url.rpartition("/")[2], "it follows from the order and the payment"
+
+
 def test_the_way_back_keeps_its_query_and_fragment(shop: Shop) -> None:
     url = shop.browser.post("/v1/checkouts", json=checkout_request(shop), headers=KEY).json()["url"]
     location = shop.browser.post(url, data={"outcome": "succeed"}).headers["location"]

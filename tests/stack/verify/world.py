@@ -22,8 +22,9 @@ from app.orders.facts import (
     RefundRequested,
     RefundSucceeded,
 )
-from app.orders.ledger import Ledger, read_orders
+from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
+from app.orders.reading import read_orders
 from app.orders.reservations import fact_of_entry, reserve
 from app.sale.catalog import Event, Sku
 from app.sale.events import create_event
