@@ -1,5 +1,6 @@
 """A local Apache Kafka: one KRaft broker, run straight from the jars of Maven Central."""
 
+import hashlib
 import logging
 import re
 import shutil
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stack.console import Console
+from stack.errors import StackError
 from stack.folder import HOST, StackFolder, write_private
 from stack.packages import cache_folder, find_binary, is_known, run_step
 from stack.supervisor import Program, run_once
@@ -23,6 +25,7 @@ OLDEST_JAVA = 17
 JVM_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
 POM = Path(__file__).with_name("pom.xml")
+SUMS = Path(__file__).with_name("kafka-jars.sha256")  # as `sha256sum *.jar` writes them
 
 # Asking a broker that is still starting is no news.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -88,6 +91,7 @@ class Kafka:
                 ],
                 f"Is Maven Central within reach? Kafka's jars belong into {jars}; stack/pom.xml names them.",
             )
+            check_sums(target, SUMS.read_text())
             try:
                 target.rename(jars)
             except OSError:
@@ -148,6 +152,18 @@ class Kafka:
     def address(self, environment: Mapping[str, str]) -> str:
         """See Server."""
         return environment["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+def check_sums(folder: Path, sums: str) -> None:
+    """Raise StackError unless the folder holds exactly the files that `sums` lists, with these SHA-256 sums."""
+    expected = {name: digest for digest, name in (line.split() for line in sums.splitlines())}
+    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if wrong:
+        raise StackError(
+            f"These files of Kafka are not the ones {SUMS.name} lists: {', '.join(wrong[:5])}."
+            " Nothing was installed; somebody between here and Maven Central may have changed them."
+        )
 
 
 def _jars() -> Path:
