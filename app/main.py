@@ -7,14 +7,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Mount, WebSocketRoute
 
 from app.infra.coalescing import CoalescingRedis
 from app.infra.kafka import open_producer
@@ -23,58 +24,56 @@ from app.infra.redis import open_redis
 from app.live.frames import FrameProtocol
 from app.live.hub import Hub
 from app.payments.providers import open_providers
+from app.sale.events import read_event
 from app.settings import BadSetting, Settings
 from app.tokens import Tokens
 from app.watch.processes import calm_collector, reporting
-from app.web import callbacks, health
+from app.web import callbacks, explanations, health
 from app.web.admin import api as admin_api
 from app.web.admin import pages as admin_pages
 from app.web.admin import session
-from app.web.admin.socket import socket as admin_socket
+from app.web.admin.socket import admin_socket
 from app.web.buyer import api, pages
 from app.web.buyer.socket import buyer_socket
+from app.web.events import Events
 from app.web.guard import Guard
-from app.web.problems import NOT_FOUND, PROBLEMS, Problem, answer_error
+from app.web.problems import PROBLEMS, Problem, answer_error
 from app.web.rendering import FILES
+from app.web.routing import resource, router
+from app.web.sales import Sales
 from app.web.services import Services
 from app.web.static import StaticFiles
 
 log = logging.getLogger(__name__)
 
-_QUEUE = "/events/{slug}/queue"
+API = router(
+    resource("/events", GET=api.get_events),
+    resource("/events/{slug}", GET=api.get_event),
+    resource("/events/{slug}/queue", POST=api.join, GET=api.get_place, DELETE=api.leave),
+    resource("/events/{slug}/orders", POST=api.place_order),
+    resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
+    resource("/orders/{order_id}/payments", POST=api.start_payment),
+    resource("/payments/callbacks/{provider}", POST=callbacks.receive),
+    resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
+    resource("/admin/events/{slug}/state", POST=admin_api.post_state),
+)
 ROUTES = [
-    Mount(
-        "/api/v1",
-        routes=[
-            Route("/events", api.get_events),
-            Route("/events/{slug}", api.get_event),
-            Route(_QUEUE, api.join, methods=["POST"]),
-            Route(_QUEUE, api.get_place),
-            Route(_QUEUE, api.leave, methods=["DELETE"]),
-            Route("/events/{slug}/orders", api.place_order, methods=["POST"]),
-            Route("/orders/{order_id}", api.get_order),
-            Route("/orders/{order_id}", api.cancel_order, methods=["DELETE"]),
-            Route("/orders/{order_id}/payments", api.start_payment, methods=["POST"]),
-            Route("/payments/callbacks/{provider}", callbacks.receive, methods=["POST"]),
-            Route("/admin/events/{slug}", admin_api.get_snapshot),
-            Route("/admin/events/{slug}/state", admin_api.post_state, methods=["POST"]),
-        ],
-    ),
+    Mount("/api/v1", API),
     WebSocketRoute("/ws/events/{slug}", buyer_socket),
     WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
-    Route("/", pages.events_page),
-    Route("/events/{slug}", pages.event_page),
-    Route(_QUEUE, pages.join_form, methods=["POST"]),
-    Route("/resume/{slug}/{token}", pages.resume),
-    Route("/orders/{order_id}", pages.order_page),
-    Route("/admin", admin_pages.events_page),
-    Route("/admin/login", session.login_form),
-    Route("/admin/login", session.login, methods=["POST"]),
-    Route("/admin/logout", session.logout, methods=["POST"]),
-    Route("/admin/events/{slug}", admin_pages.event_page),
-    Route("/healthz", health.healthz),
-    Route("/readyz", health.readyz),
-    Route("/metrics", health.metrics),
+    resource("/", GET=pages.events_page),
+    resource("/events/{slug}", GET=pages.event_page),
+    resource("/events/{slug}/queue", POST=pages.join_form),
+    resource("/resume/{slug}/{token}", GET=pages.resume),
+    resource("/orders/{order_id}", GET=pages.order_page),
+    resource("/admin", GET=admin_pages.events_page),
+    resource("/admin/login", GET=session.login_form, POST=session.login),
+    resource("/admin/logout", POST=session.logout),
+    resource("/admin/events/{slug}", GET=admin_pages.event_page),
+    resource("/problems/{code}", GET=explanations.explain),
+    resource("/healthz", GET=health.healthz),
+    resource("/readyz", GET=health.readyz),
+    resource("/metrics", GET=health.metrics),
 ]
 
 GRACEFUL_SECONDS = 5
@@ -92,9 +91,18 @@ def create_app(settings: Settings) -> Starlette:
             open_producer(settings, wait=False) as producer,
             open_providers(settings) as providers,
         ):
-            hub = Hub(redis)
+            hub = Hub(redis, settings.max_sockets)
+            events = Events(partial(read_event, database))
             app.state.services = Services(
-                settings, redis, database, producer, providers, hub, Tokens(settings.secret_key)
+                settings=settings,
+                redis=redis,
+                database=database,
+                producer=producer,
+                providers=providers,
+                hub=hub,
+                tokens=Tokens(settings.secret_key),
+                events=events,
+                sales=Sales(redis, database),
             )
             calm_collector()
             async with reporting(redis, "web", database, lambda: hub.open_sockets):
@@ -102,22 +110,20 @@ def create_app(settings: Settings) -> Starlette:
                 telling.add_done_callback(_end_process)
                 yield
                 telling.cancel()
+                events.close()
                 with suppress(asyncio.CancelledError):
                     await telling
 
     async def no_route(request: Request, error: Exception) -> Response:
-        if isinstance(error, HTTPException) and error.status_code != 404:
-            response = await answer_error(
-                request, Problem(error.status_code, "not_allowed", "This cannot be done here.")
-            )
-            response.headers.update(error.headers or {})  # what may be done instead
-            return response
-        return await answer_error(request, NOT_FOUND)
+        return await answer_error(request, Problem("not_found"))
 
     async def bug(request: Request, error: Exception) -> Response:  # it is logged with its trace
-        return await answer_error(request, Problem(500, "internal", "Something went wrong here."))
+        return await answer_error(request, Problem("internal"))
 
-    return Starlette(
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
+
+    app = Starlette(
         routes=ROUTES,
         middleware=[
             Middleware(StaticFiles, files=FILES),  # everything under /static/
@@ -126,11 +132,14 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers={
             HTTPException: no_route,
             Exception: bug,
+            ClientDisconnect: gone,
             Problem: answer_error,
             **dict.fromkeys(PROBLEMS, answer_error),
         },
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _end_process(telling: asyncio.Task[None]) -> None:

@@ -35,6 +35,7 @@ class Settings:
     sandbox_webhook_secret: str  # "whsec_" and base64, as Standard Webhooks has it
     database_pool_size: int
     max_waiting: int  # buyers in the lobby and the queue of one event
+    max_sockets: int  # open websockets of one web process
     grace_seconds: int  # not seen for so long when called: parked
     overbooking: float  # passes given for each available ticket
     outbox_cap: int  # holds not yet in MySQL, before reserving answers 503
@@ -71,6 +72,7 @@ class Settings:
             sandbox_webhook_secret=read.text("SANDBOX_WEBHOOK_SECRET"),
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
+            max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
             grace_seconds=read.whole("GRACE_SECONDS", 30, 5, 3_600),
             overbooking=read.ratio("OVERBOOKING", 1.1, 1.0, 10.0),
             outbox_cap=read.whole("OUTBOX_CAP", 100_000, 1, 10_000_000),

@@ -2,24 +2,29 @@
 
 No state depends on a message having been seen. Every second a tick tells all sockets where they stand from the
 rank table, and a subscription that went silent is made anew and every socket brought up to date.
+
+Nobody's slowness is anybody else's: nothing here waits for one socket, and each event is looked after by itself.
 """
 
 import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.websockets import WebSocket
 
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
 from app.infra.redis import NotReady
-from app.live.shapes import NEAR_FRONT, order_frame, place_shape, stock_shape
+from app.live import news
+from app.live.closing import FULL, TOO_MANY, TOO_SLOW
+from app.live.frames import encode
+from app.live.shapes import NEAR_FRONT, PingFrame, order_frame, stock_frame
+from app.live.socket import Line, Socket
 from app.orders.reading import held_orders_of
 from app.sale.waiting_room import Place, RankTable, look_many, mark_seen, rank_table
 from app.units import iso, now_ms
@@ -30,130 +35,86 @@ TICK_SECONDS = 1.0
 SEEN_SECONDS = 5.0
 PING_SECONDS = 10.0
 SILENT_SECONDS = 6.0  # three heartbeats missed
-SLOW_SECONDS = 20.0  # a socket that did not take a frame for so long is closed
+SLOW_SECONDS = 20.0  # a socket that did not take a frame for this long is closed
 REFRESH_SECONDS = 10.0
 SLICE = 500  # sockets served before others get a turn
-TOO_SLOW = 4008
-RESTARTING = 1012
-
-
-class Line(Protocol):
-    """Where frames go: one websocket's connection."""
-
-    def write_frames(self, texts: list[str]) -> bool:
-        """Writes frames at once; False, and nothing written, while the reader is behind."""
-
-
-@dataclass(eq=False)
-class Socket:
-    """One open page. What its reader is not ready for waits in `mailbox`, the newest of each kind only."""
-
-    websocket: WebSocket
-    line: Line
-    event_id: int
-    buyer_id: str
-    place: Place
-    mailbox: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)  # of the orders told
-    behind_since: float = 0.0  # since when the reader was not ready
-    told_at: float = 0.0
-
-    def post(self, kind: str, frame: str) -> None:
-        """Sends a frame, or leaves it in the mailbox in place of an older one of its kind."""
-        self.mailbox[kind] = frame
-        self.flush()
-
-    def flush(self) -> None:
-        """Sends what is in the mailbox, if the reader is ready."""
-        if self.mailbox:
-            if self.line.write_frames(list(self.mailbox.values())):
-                self.mailbox.clear()
-                self.behind_since = 0.0
-            else:
-                self.behind_since = self.behind_since or time.monotonic()
-
-    def tell_place(self, place: Place) -> None:
-        """Leaves the frame that says where the buyer stands."""
-        self.place = place
-        self.told_at = time.monotonic()
-        self.post("place", dump({"type": "place", **place_shape(place)}))
-
-    def tell_order(self, order_id: str, version: int, frame: str) -> None:
-        """Leaves the frame that says how an order stands, unless a newer one was left before."""
-        if version >= self.versions.get(order_id, 0):
-            self.versions[order_id] = version
-            self.post(order_id, frame)
+MOST_OF_A_BUYER = 8  # open pages and devices
+MOST_COMPLAINTS = 100  # kinds of bad news that are logged
 
 
 @dataclass
 class Room:
     """The sockets of one event in this process."""
 
-    sockets: dict[str, set[Socket]] = field(default_factory=lambda: defaultdict(set))  # by buyer
-    stock_frame: str = ""  # what was told last
+    sockets: dict[str, list[Socket]] = field(default_factory=lambda: defaultdict(list))  # by buyer, oldest first
+    stock_text: str = ""  # the frame told last
     state: str = ""
+    trouble: str = ""  # why the last tick could not be
 
     def all(self) -> list[Socket]:
         """Every socket."""
         return [socket for sockets in self.sockets.values() for socket in sockets]
 
 
-def dump(frame: dict[str, Any]) -> str:
-    """A frame as text."""
-    return msgspec.json.encode(frame).decode()
-
-
 class Hub:
-    """All rooms of this process."""
+    """All rooms of this process, `most_sockets` open ones in them."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, most_sockets: int) -> None:
         self._redis = redis
+        self._most_sockets = most_sockets
         self._rooms: dict[int, Room] = {}
         self._heard_at = time.monotonic()
         self._due: set[int] = set()  # events that something happened in: their tick comes at once
         self._hurry = asyncio.Event()
-
-    @property
-    def open_sockets(self) -> int:
-        """How many sockets are open."""
-        return sum(len(sockets) for room in self._rooms.values() for sockets in room.sockets.values())
+        self._complaints: set[str] = set()
+        self.open_sockets = 0
 
     async def serve(self, websocket: WebSocket, line: Line, event_id: int, buyer_id: str, place: Place) -> None:
         """Serves an accepted socket until it closes: first everything as it stands, then what changes.
 
         Raises RedisError or NotReady when that cannot be read.
         """
-        socket = Socket(websocket, line, event_id, buyer_id, place)
+        if self.open_sockets >= self._most_sockets:
+            line.cut(FULL)
+            return
+        socket = Socket(line, event_id, buyer_id, place)
         room = self._rooms.setdefault(event_id, Room())
-        room.sockets[buyer_id].add(socket)
+        mine = room.sockets[buyer_id]
+        mine.append(socket)
+        self.open_sockets += 1
+        for oldest in mine[:-MOST_OF_A_BUYER]:
+            oldest.line.cut(TOO_MANY)
         try:
             await self._tell_all(room, socket)
             # Buyers have nothing to say on the socket; reading only notices that it closed.
             while (await websocket.receive())["type"] != "websocket.disconnect":
                 pass
         finally:
-            room.sockets[buyer_id].discard(socket)
-            if not room.sockets[buyer_id]:
+            self.open_sockets -= 1
+            mine.remove(socket)
+            if not mine:
                 del room.sockets[buyer_id]
-            if not room.sockets:
-                self._rooms.pop(event_id, None)
-
-    async def _tell_all(self, room: Room, socket: Socket) -> None:
-        socket.tell_place(socket.place)
-        if not room.stock_frame:
-            table = await rank_table(self._redis, socket.event_id)
-            room.stock_frame, room.state = dump(stock_shape(table.state, table.stock)), table.state
-        socket.post("stock", room.stock_frame)
-        for order in await held_orders_of(self._redis, socket.event_id, socket.buyer_id):
-            frame = order_frame(order.id, order.status, order.version, order.total_minor, order.expires_at_ms)
-            socket.tell_order(order.id, order.version, dump(frame))
+            if not room.sockets and self._rooms.get(event_id) is room:
+                del self._rooms[event_id]
 
     async def run(self) -> None:
         """Keeps all sockets told, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_listening())
             group.create_task(self._keep_ticking())
+            group.create_task(self._keep_marking())
             group.create_task(self._keep_pinging())
+
+    async def _tell_all(self, room: Room, socket: Socket) -> None:
+        socket.tell_place(socket.place)
+        if not room.stock_text:
+            table = await rank_table(self._redis, socket.event_id)
+            room.stock_text, room.state = encode(stock_frame(table.state, table.stock)), table.state
+        socket.post("stock", room.stock_text)
+        for order in await held_orders_of(self._redis, socket.event_id, socket.buyer_id):
+            socket.tell_order(
+                order_frame(order.id, order.status, order.version, order.total_minor, order.expires_at_ms)
+            )
 
     async def _keep_listening(self) -> None:
         while True:
@@ -162,57 +123,79 @@ class Hub:
                     await pubsub.psubscribe(LIVE_PATTERN)
                     await pubsub.subscribe(HEARTBEAT)
                     self._heard_at = time.monotonic()
-                    await self._resync()
+                    await self._for_each_room(list(self._rooms), self._resync)
                     while time.monotonic() - self._heard_at < SILENT_SECONDS:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0)
                         if message:
                             self._heard_at = time.monotonic()
                             if message["type"] == "pmessage":
-                                self._news(event_of_channel(message["channel"]), message["data"])
+                                self._hear(message["channel"], message["data"])
                     log.warning("no heartbeat for %s s; subscribing again", SILENT_SECONDS)
-            except (RedisError, NotReady) as error:
-                log.warning("live news are away: %s", error)
+            except RedisError as error:
+                log.warning("live news are unavailable: %s", error)
                 await asyncio.sleep(1)
 
-    def _news(self, event_id: int, data: str) -> None:
-        room = self._rooms.get(event_id)
-        if room is None:
+    def _hear(self, channel: str, message: str) -> None:
+        try:
+            event_id, told = event_of_channel(channel), news.decode(message)
+        except (ValueError, news.BadNews) as error:
+            complaint = str(error)[:200]
+            if complaint not in self._complaints and len(self._complaints) < MOST_COMPLAINTS:
+                self._complaints.add(complaint)
+                log.error("news on %s are skipped, from now on silently: %s", channel, complaint)
             return
-        news = msgspec.json.decode(data)
-        match news["kind"]:
-            case "orders":
-                for order in news["orders"]:
-                    frame = order_frame(
-                        order["order_id"],
-                        order["status"],
-                        order["version"],
-                        order["total"],
-                        order["expires_at_ms"],
-                    )
-                    text = dump(frame)
-                    for socket in room.sockets.get(order["buyer"], ()):
-                        socket.tell_order(order["order_id"], order["version"], text)
-            case "admitted" | "lapsed" | "left" as status:
-                numbers = news.get("numbers", [0] * len(news["buyers"]))
-                expires_at_ms = news.get("expires_at_ms", 0)
-                for buyer_id, number in zip(news["buyers"], numbers, strict=True):
-                    for socket in room.sockets.get(buyer_id, ()):
-                        number = number or (0 if status == "left" else socket.place.number)
-                        socket.tell_place(
-                            replace(
-                                socket.place, status=status, number=number, position=0, expires_at_ms=expires_at_ms
-                            )
-                        )
-        self._due.add(event_id)
-        self._hurry.set()
+        if room := self._rooms.get(event_id):
+            self._pass_on(room, told)
+            self._due.add(event_id)
+            self._hurry.set()
 
-    async def _resync(self) -> None:
+    def _pass_on(self, room: Room, told: news.News) -> None:
+        match told:
+            case news.Orders(orders):
+                for order in orders:
+                    frame = order_frame(
+                        order.order_id, order.status, order.version, order.total, order.expires_at_ms
+                    )
+                    for socket in room.sockets.get(order.buyer, ()):
+                        socket.tell_order(frame)
+            case news.Admitted(buyers, numbers, expires_at_ms):
+                for buyer_id, number in zip(buyers, numbers, strict=True):
+                    for socket in room.sockets.get(buyer_id, ()):
+                        place = replace(socket.place, status="admitted", number=number, position=0)
+                        socket.tell_place(replace(place, expires_at_ms=expires_at_ms))
+            case news.Lapsed(buyers):
+                for buyer_id in buyers:
+                    for socket in room.sockets.get(buyer_id, ()):
+                        socket.tell_place(replace(socket.place, status="lapsed", position=0, expires_at_ms=0))
+            case news.Left(buyers):
+                for buyer_id in buyers:
+                    for socket in room.sockets.get(buyer_id, ()):
+                        socket.tell_place(_left(socket.place))
+            case news.Sale():
+                pass  # the tick that follows tells it
+
+    async def _for_each_room(self, event_ids: Iterable[int], act: Callable[[int, Room], Awaitable[None]]) -> None:
+        """Does something for each of these events: what is wrong with one is not the others' matter."""
+        for event_id in event_ids:
+            room = self._rooms.get(event_id)
+            if room is None:
+                continue
+            try:
+                await act(event_id, room)
+                room.trouble = ""
+            except Exception as error:  # whatever is stored there
+                trouble = repr(error)
+                if room.trouble != trouble:
+                    expected = isinstance(error, RedisError | NotReady)
+                    log.warning("event %s: not told: %s", event_id, trouble, exc_info=not expected)
+                room.trouble = trouble
+
+    async def _resync(self, event_id: int, room: Room) -> None:
         """Brings every socket up to date after news may have been missed."""
-        for event_id, room in list(self._rooms.items()):
-            sockets = room.all()
-            await self._look(event_id, sockets)
-            for socket in sockets:
-                await self._tell_all(room, socket)
+        sockets = room.all()
+        await self._look(event_id, sockets)
+        for socket in sockets:
+            await self._tell_all(room, socket)
 
     async def _look(self, event_id: int, sockets: list[Socket]) -> None:
         """Asks Redis where the buyers of these sockets stand, and tells them."""
@@ -220,10 +203,10 @@ class Hub:
             asked = sockets[first : first + SLICE]
             places = await look_many(self._redis, event_id, [socket.buyer_id for socket in asked])
             for socket, place in zip(asked, places, strict=True):
-                socket.tell_place(place or replace(socket.place, status="left", number=0, expires_at_ms=0))
+                socket.tell_place(place or _left(socket.place))
 
     async def _keep_ticking(self) -> None:
-        next_full = next_seen = 0.0
+        next_full = 0.0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
@@ -231,60 +214,71 @@ class Hub:
             self._hurry.clear()
             now = time.monotonic()
             full = now >= next_full
-            due = set(self._rooms) if full else self._due & self._rooms.keys()
+            due = set(self._rooms) if full else set(self._due)
             self._due = set()
-            try:
-                for event_id in due:
-                    if room := self._rooms.get(event_id):
-                        await self._tick(event_id, room, full)
-                if full:
-                    next_full = now + TICK_SECONDS
-                if now >= next_seen:
-                    for event_id, room in list(self._rooms.items()):
-                        await mark_seen(self._redis, event_id, list(room.sockets), now_ms())
-                    next_seen = now + SEEN_SECONDS
-            except (RedisError, NotReady) as error:
-                log.warning("no tick: %s", error)
+            if full:
+                next_full = now + TICK_SECONDS
+            await self._for_each_room(due, lambda event_id, room: self._tick(event_id, room, full))  # noqa: B023
             # however much happens, at most ten ticks a second
             await asyncio.sleep(0.1)
 
     async def _tick(self, event_id: int, room: Room, full: bool) -> None:
         """Tells places that moved, and once a second (or when the sale's state changes) what is left."""
+        sockets = [socket async for socket in _in_slices(room.all()) if not _is_stuck(socket)]
         table = await rank_table(self._redis, event_id)
-        frame = dump(stock_shape(table.state, table.stock))
-        tell_stock = frame != room.stock_frame and (full or table.state != room.state)
+        text = encode(stock_frame(table.state, table.stock))
+        tell_stock = text != room.stock_text and (full or table.state != room.state)
         if tell_stock:
-            room.stock_frame, room.state = frame, table.state
+            room.stock_text, room.state = text, table.state
         now = time.monotonic()
         doubtful = []
-        for index, socket in enumerate(room.all()):
-            if index % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-            socket.flush()
-            if socket.behind_since and now - socket.behind_since > SLOW_SECONDS:
-                await self._close_slow(socket)
-                continue
+        async for socket in _in_slices(sockets):
             if tell_stock:
-                socket.post("stock", frame)
+                socket.post("stock", text)
             if _is_doubtful(socket.place, table):
                 doubtful.append(socket)
             elif place := _moved(socket, table, now):
                 socket.tell_place(place)
         await self._look(event_id, doubtful)
 
-    async def _close_slow(self, socket: Socket) -> None:
-        log.info("a socket is too slow")
-        with suppress(RuntimeError, TimeoutError):
-            async with asyncio.timeout(1):
-                await socket.websocket.close(TOO_SLOW)
+    async def _keep_marking(self) -> None:
+        """Reports who is here; apart from the ticks, which may take their time."""
+        while True:
+            await self._for_each_room(list(self._rooms), self._mark)
+            await asyncio.sleep(SEEN_SECONDS)
+
+    async def _mark(self, event_id: int, room: Room) -> None:
+        await mark_seen(self._redis, event_id, list(room.sockets))
 
     async def _keep_pinging(self) -> None:
         while True:
             await asyncio.sleep(PING_SECONDS)
-            frame = dump({"type": "ping", "server_now": iso(now_ms())})
+            text = encode(PingFrame(iso(now_ms())))
             for room in list(self._rooms.values()):
-                for socket in room.all():
-                    socket.post("ping", frame)
+                async for socket in _in_slices(room.all()):
+                    socket.post("ping", text)
+
+
+async def _in_slices(sockets: list[Socket]) -> AsyncIterator[Socket]:
+    """The sockets, with a turn for everybody else now and then."""
+    for index, socket in enumerate(sockets, 1):
+        yield socket
+        if index % SLICE == 0:
+            await asyncio.sleep(0)
+
+
+def _is_stuck(socket: Socket) -> bool:
+    """Sends what waited. Whether the reader is behind for too long: then the socket is closed."""
+    socket.flush()
+    stuck = socket.behind_since > 0 and time.monotonic() - socket.behind_since > SLOW_SECONDS
+    if stuck:
+        log.info("a socket is too slow")
+        socket.line.cut(TOO_SLOW)
+    return stuck
+
+
+def _left(place: Place) -> Place:
+    return replace(place, status="left", number=0, position=0, expires_at_ms=0)
 
 
 def _is_doubtful(place: Place, table: RankTable) -> bool:

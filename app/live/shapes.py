@@ -1,6 +1,11 @@
-"""How things look in JSON, the same in the API, in pages and in frames."""
+"""How things look in JSON: every answer and every frame, the same in the API, in pages and on sockets.
 
-from typing import Any
+The documents of the API (`/openapi.json`, `/asyncapi.json`) are made from these.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
 from app.sale.catalog import Event, Stock
@@ -9,99 +14,273 @@ from app.units import iso
 
 NEAR_FRONT = 100
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, ISO 8601.")]
+Money = Annotated[int, Meta(description="In minor units, such as cents.")]
+SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]
+PlaceStatus = Literal["lobby", "waiting", "admitted", "lapsed", "left"]
 
-def event_shape(event: Event, state: str, stock: dict[int, Stock]) -> dict[str, Any]:
+
+class SkuFacts(Struct, frozen=True):
+    """One kind of ticket of a sale."""
+
+    id: int
+    name: str
+    price: Money
+    currency: str
+    available: int
+
+
+class EventFacts(Struct, frozen=True):
+    """The public facts of a sale. `notice` is the organiser's words while it is paused."""
+
+    slug: str
+    name: str
+    sale: SaleState
+    opens_at: Time
+    accent: str
+    notice: str | None
+    rate_per_minute: int
+    pass_ttl_seconds: int
+    hold_ttl_seconds: int
+    max_per_buyer: int
+    draw_commitment: str
+    skus: list[SkuFacts]
+
+
+class EventList(Struct, frozen=True):
+    """Sales, those that open last first. `next` is the cursor of the next ones; null: there are no more."""
+
+    events: list[EventFacts]
+    next: str | None
+
+
+class PlaceFacts(Struct, frozen=True):
+    """Where a buyer stands. `position` is how many are ahead; `eta_seconds` from when to when to be called."""
+
+    status: PlaceStatus
+    number: int | None
+    position: int | None
+    waiting: int
+    eta_seconds: tuple[int, int] | None
+    expires_at: Time | None
+    poll_after_ms: int
+
+
+class QueuePlace(PlaceFacts, frozen=True):
+    """Where a buyer stands, for polling. `token` is there when it is a new one: use it from now on."""
+
+    token: str | UnsetType = UNSET
+
+
+class JoinedPlace(PlaceFacts, frozen=True, kw_only=True):
+    """Where a buyer stands after joining, and the token that says who they are."""
+
+    token: str
+
+
+class PlaceFrame(PlaceFacts, frozen=True, tag_field="type", tag="place"):
+    """The frame that says where a buyer stands."""
+
+
+class SkuStock(Struct, frozen=True):
+    """How many of a kind of ticket are left, and how many are held by orders not paid yet."""
+
+    id: int
+    available: int
+    held: int
+
+
+class StockFrame(Struct, frozen=True, tag_field="type", tag="stock"):
+    """The frame that says what is left."""
+
+    sale: SaleState
+    skus: list[SkuStock]
+
+
+class OrderFrame(Struct, frozen=True, tag_field="type", tag="order"):
+    """The frame that says how an order stands. `version` only grows: what is older is not news."""
+
+    order_id: str
+    status: str
+    version: int
+    total: Money
+    expires_at: Time
+
+
+class PingFrame(Struct, frozen=True, tag_field="type", tag="ping"):
+    """The frame that says that the socket is alive, and what time it is here."""
+
+    server_now: Time
+
+
+Frame = PlaceFrame | StockFrame | OrderFrame | PingFrame
+
+
+class HeldOrder(Struct, frozen=True):
+    """An order that was just placed: its tickets are held until `expires_at`."""
+
+    order_id: str
+    status: Literal["HELD"]
+    total: Money
+    currency: str
+    expires_at: Time
+
+
+class CanceledOrder(Struct, frozen=True):
+    """An order that was asked to be given back, and its status at that moment."""
+
+    order_id: str
+    status: str
+
+
+class OrderEvent(Struct, frozen=True):
+    """The event an order belongs to."""
+
+    slug: str
+    name: str
+
+
+class OrderLine(Struct, frozen=True):
+    """So many tickets of one kind, at the price they were ordered at."""
+
+    sku_id: int
+    name: str
+    quantity: int
+    price: Money
+
+
+class OrderPayment(Struct, frozen=True):
+    """An attempt to pay, or a refund."""
+
+    payment_id: str
+    kind: Literal["CHARGE", "REFUND"]
+    status: str
+    amount: Money
+    currency: str
+    created_at: Time
+
+
+class OrderFacts(Struct, frozen=True):
+    """An order with its items and payments."""
+
+    order_id: str
+    event: OrderEvent
+    status: str
+    version: int
+    total: Money
+    currency: str
+    placed_at: Time
+    expires_at: Time
+    items: list[OrderLine]
+    payments: list[OrderPayment]
+
+
+class OrderList(Struct, frozen=True):
+    """A buyer's orders, newest first. `next` is the cursor of the next ones; null: there are no more."""
+
+    orders: list[OrderFacts]
+    next: str | None
+
+
+class StartedPayment(Struct, frozen=True):
+    """A payment that was started: it goes on at the provider's page."""
+
+    payment_id: str
+    status: Literal["PENDING"]
+    amount: Money
+    redirect_url: str
+
+
+class Accepted(Struct, frozen=True):
+    """What the provider reported is safe with us."""
+
+    status: Literal["accepted"] = "accepted"
+
+
+class Health(Struct, frozen=True):
+    """The process is alive."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(Struct, frozen=True):
+    """Every dependency answers: "up", or "down: " and why."""
+
+    status: Literal["ready"]
+    dependencies: dict[str, str]
+
+
+def event_facts(event: Event, state: str, stock: dict[int, Stock], notice: str | None) -> EventFacts:
     """The public facts of a sale. `state` is as buyers are told."""
-    return {
-        "slug": event.slug,
-        "name": event.name,
-        "sale": state,
-        "opens_at": iso(event.opens_at_ms),
-        "accent": event.accent,
-        "notice": event.notice if state == "paused" else None,
-        "rate_per_minute": event.rate_per_minute,
-        "pass_ttl_seconds": event.pass_ttl_seconds,
-        "hold_ttl_seconds": event.hold_ttl_seconds,
-        "max_per_buyer": event.max_per_buyer,
-        "draw_commitment": event.draw_commitment,
-        "skus": [
-            {
-                "id": sku.id,
-                "name": sku.name,
-                "price": sku.price_minor,
-                "currency": event.currency,
-                "available": stock[sku.id].available if sku.id in stock else 0,
-            }
+    return EventFacts(
+        slug=event.slug,
+        name=event.name,
+        sale=state,  # type: ignore[arg-type]  # one of them: see catalog.public_state
+        opens_at=iso(event.opens_at_ms),
+        accent=event.accent,
+        notice=notice,
+        rate_per_minute=event.rate_per_minute,
+        pass_ttl_seconds=event.pass_ttl_seconds,
+        hold_ttl_seconds=event.hold_ttl_seconds,
+        max_per_buyer=event.max_per_buyer,
+        draw_commitment=event.draw_commitment,
+        skus=[
+            SkuFacts(
+                id=sku.id,
+                name=sku.name,
+                price=sku.price_minor,
+                currency=event.currency,
+                available=stock[sku.id].available if sku.id in stock else 0,
+            )
             for sku in event.skus
         ],
-    }
+    )
 
 
-def place_shape(place: Place) -> dict[str, Any]:
-    """Where a buyer stands."""
+Shape = TypeVar("Shape", bound=PlaceFacts)
+
+
+def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
+    """Where a buyer stands, as one of the shapes that say so."""
     waits = place.status == "waiting"
-    return {
-        "status": place.status,
-        "number": place.number or None,
-        "position": place.position if waits else 0 if place.status == "admitted" else None,
-        "waiting": place.waiting,
-        "eta_seconds": eta_seconds(place.position, place.rate_per_minute) if waits else None,
-        "expires_at": iso(place.expires_at_ms) if place.expires_at_ms else None,
-        "poll_after_ms": 2_000 if waits and place.position < NEAR_FRONT else 5_000,
-    }
+    return shape(
+        status=place.status,  # type: ignore[arg-type]  # one of them: see place.lua
+        number=place.number or None,
+        position=place.position if waits else 0 if place.status == "admitted" else None,
+        waiting=place.waiting,
+        eta_seconds=eta_seconds(place.position, place.rate_per_minute) if waits else None,
+        expires_at=iso(place.expires_at_ms) if place.expires_at_ms else None,
+        poll_after_ms=2_000 if waits and place.position < NEAR_FRONT else 5_000,
+        **more,
+    )
 
 
-def stock_shape(state: str, stock: dict[int, Stock]) -> dict[str, Any]:
-    """The frame that says what is left."""
-    return {
-        "type": "stock",
-        "sale": state,
-        "skus": [{"id": s.sku_id, "available": s.available, "held": s.held} for s in stock.values()],
-    }
+def stock_frame(state: str, stock: dict[int, Stock]) -> StockFrame:
+    """The frame that says what is left. `state` is as buyers are told."""
+    skus = [SkuStock(s.sku_id, s.available, s.held) for s in stock.values()]
+    return StockFrame(state, skus)  # type: ignore[arg-type]  # one of them: see catalog.public_state
 
 
-def order_frame(order_id: str, status: str, version: int, total_minor: int, expires_at_ms: int) -> dict[str, Any]:
+def order_frame(order_id: str, status: str, version: int, total_minor: int, expires_at_ms: int) -> OrderFrame:
     """The frame that says how an order stands."""
-    return {
-        "type": "order",
-        "order_id": order_id,
-        "status": status,
-        "version": version,
-        "total": total_minor,
-        "expires_at": iso(expires_at_ms),
-    }
+    return OrderFrame(order_id, status, version, total_minor, iso(expires_at_ms))
 
 
-def order_shape(event: Event, order: Order) -> dict[str, Any]:
+def order_facts(event: Event, order: Order) -> OrderFacts:
     """An order with its items and payments."""
     names = {sku.id: sku.name for sku in event.skus}
-    return {
-        "order_id": order.id,
-        "event": {"slug": event.slug, "name": event.name},
-        "status": order.status,
-        "version": order.version,
-        "total": order.total_minor,
-        "currency": order.currency,
-        "placed_at": iso(order.placed_at_ms),
-        "expires_at": iso(order.expires_at_ms),
-        "items": [
-            {
-                "sku_id": item.sku_id,
-                "name": names.get(item.sku_id, ""),
-                "quantity": item.quantity,
-                "price": item.price_minor,
-            }
-            for item in order.items
+    return OrderFacts(
+        order_id=order.id,
+        event=OrderEvent(event.slug, event.name),
+        status=order.status,
+        version=order.version,
+        total=order.total_minor,
+        currency=order.currency,
+        placed_at=iso(order.placed_at_ms),
+        expires_at=iso(order.expires_at_ms),
+        items=[OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor) for i in order.items],
+        payments=[
+            OrderPayment(p.id, p.kind, p.status, p.amount_minor, p.currency, iso(p.created_at_ms))  # type: ignore[arg-type]
+            for p in order.payments
         ],
-        "payments": [
-            {
-                "payment_id": payment.id,
-                "kind": payment.kind,
-                "status": payment.status,
-                "amount": payment.amount_minor,
-                "currency": payment.currency,
-                "created_at": iso(payment.created_at_ms),
-            }
-            for payment in order.payments
-        ],
-    }
+    )

@@ -122,9 +122,22 @@ async def event_by_id(database: Database, event_id: int) -> Event:
     return events[0]
 
 
-async def list_events(database: Database, most: int = 100) -> list[Event]:
-    """The newest events, those that open last first."""
-    return await _read_events(database, "1 = 1 ORDER BY opens_at DESC, id DESC LIMIT %s", (most,))
+async def read_event(database: Database, name: str | int) -> Event:
+    """The event with this slug or id. Raises UnknownEvent."""
+    return await (find_event(database, name) if isinstance(name, str) else event_by_id(database, name))
+
+
+async def list_events(database: Database, most: int = 100, before: tuple[int, int] | None = None) -> list[Event]:
+    """The newest events, those that open last first.
+
+    `before` is when an event opens, in UTC ms, and its id: then those that come after it in the list.
+    """
+    order = " ORDER BY opens_at DESC, id DESC LIMIT %s"
+    if before is None:
+        return await _read_events(database, f"1 = 1{order}", (most,))
+    opens_at, event_id = to_datetime(before[0]), before[1]
+    where = "(opens_at < %s OR (opens_at = %s AND id < %s))"
+    return await _read_events(database, where + order, (opens_at, opens_at, event_id, most))
 
 
 async def _read_events(database: Database, where: str, args: Sequence[Any]) -> list[Event]:

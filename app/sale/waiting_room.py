@@ -15,6 +15,7 @@ from app.infra.redis import NotReady
 from app.sale.catalog import Stock, parse_stock, public_state
 
 DRAW_CHUNK = 1_000
+SEEN_CHUNK = 500
 LOOKED_AT = ("sale", "lobby", "entrants", "queue", "parked", "passes", "served", "numbers", "seen")
 
 
@@ -87,10 +88,10 @@ async def leave(redis: Redis, event_id: int, buyer_id: str) -> None:
     await scripts.run(redis, "leave", keys(event_id, *names), [buyer_id, live_channel(event_id)])
 
 
-async def mark_seen(redis: Redis, event_id: int, buyer_ids: Sequence[str], at_ms: int) -> None:
-    """Notes in bulk that these buyers are here."""
-    if buyer_ids:
-        await redis.zadd(key(event_id, "seen"), dict.fromkeys(buyer_ids, at_ms))
+async def mark_seen(redis: Redis, event_id: int, buyer_ids: Sequence[str]) -> None:
+    """Notes in bulk that these buyers are here now, by Redis's clock."""
+    for first in range(0, len(buyer_ids), SEEN_CHUNK):
+        await scripts.run(redis, "seen", keys(event_id, "seen"), buyer_ids[first : first + SEEN_CHUNK])
 
 
 def eta_seconds(position: int, rate_per_minute: int) -> tuple[int, int]:

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.live.shapes import Accepted
 from app.orders.facts import records
 from app.payments.provider import BadNotice, BadSignature, fact_of
 from app.payments.providers import UnknownProvider
 from app.web.http import Json, read_body
-from app.web.problems import NOT_FOUND, Problem, invalid
+from app.web.problems import Problem, invalid
 from app.web.services import services_of
 
 
@@ -16,15 +17,13 @@ async def receive(request: Request) -> Response:
     try:
         provider = services.providers.named(request.path_params["provider"])
     except UnknownProvider:
-        raise NOT_FOUND from None
+        raise Problem("not_found") from None
     body = await read_body(request)
     try:
         notice = provider.verify_callback(dict(request.headers), body)
     except BadSignature as error:
-        raise Problem(
-            401, "bad_signature", "This report is not signed as it should be.", detail=str(error)
-        ) from None
+        raise Problem("bad_signature", str(error)) from None
     except BadNotice as error:
         raise invalid(str(error)) from None
     await services.producer.send(records(fact_of(notice)))
-    return Json({"status": "accepted"})
+    return Json(Accepted())

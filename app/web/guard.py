@@ -2,12 +2,12 @@
 
 import logging
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.watch.metrics import REQUESTS, SECONDS
+from app.web.origins import same_origin
 from app.web.problems import Problem
 from app.web.rendering import SCRIPT_SOURCES
 
@@ -26,15 +26,6 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
-
-
-def same_origin(headers: Headers, public_url: str) -> bool:
-    """Whether a request comes from our own pages, or from no page at all."""
-    origin = headers.get("origin")
-    try:
-        return origin is None or origin == public_url or urlsplit(origin).netloc == headers.get("host")
-    except ValueError:  # no address at all
-        return False
 
 
 class Guard:
@@ -63,7 +54,7 @@ class Guard:
             await send(message)
 
         if scope["method"] not in SAFE_METHODS and not same_origin(Headers(scope=scope), self._public_url):
-            refusal = Problem(403, "origin", "Requests from other sites are refused.")
+            refusal = Problem("origin")
             await refusal.response()(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)

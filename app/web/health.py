@@ -6,19 +6,21 @@ from collections.abc import Awaitable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.live.shapes import Health, Readiness
 from app.watch.metrics import BORROWED, SOCKETS, exposition
 from app.web.http import Json
+from app.web.problems import Problem
 from app.web.services import services_of
 
 CHECK_SECONDS = 2.0
 
 
 async def healthz(request: Request) -> Response:
-    return Json({"status": "alive"})
+    return Json(Health())
 
 
 async def readyz(request: Request) -> Response:
-    """200 when every dependency answers, else 503; each with its state."""
+    """200 when every dependency answers, else the problem `unavailable`; each with its state."""
     services = services_of(request)
 
     async def state(check: Awaitable[object]) -> str:
@@ -29,13 +31,16 @@ async def readyz(request: Request) -> Response:
             return f"down: {type(error).__name__}"
         return "up"
 
-    states = {
-        "redis": await state(services.redis.ping()),
-        "mysql": await state(services.database.fetch_one("SELECT 1")),
-        "kafka": await state(services.producer.check()),
-    }
-    ready = all(value == "up" for value in states.values())
-    return Json({"status": "ready" if ready else "not ready", "dependencies": states}, 200 if ready else 503)
+    names = ("redis", "mysql", "kafka")
+    states = await asyncio.gather(
+        state(services.redis.ping()),
+        state(services.database.fetch_one("SELECT 1")),
+        state(services.producer.check()),
+    )
+    dependencies = dict(zip(names, states, strict=True))
+    if any(value != "up" for value in states):
+        raise Problem("unavailable", dependencies=dependencies)
+    return Json(Readiness("ready", dependencies))
 
 
 async def metrics(request: Request) -> Response:

@@ -1,18 +1,16 @@
-"""What requests and answers have in common: JSON, who is asking, limits on bodies."""
+"""What requests and answers have in common: JSON, limits on bodies, what a query may say."""
 
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.orders.facts import UNREADABLE
-from app.tokens import BUYER_SECONDS, BadToken, Buyer
-from app.web.problems import UNAUTHORIZED, Problem, invalid
-from app.web.services import Services, services_of
+from app.web.problems import Problem, invalid
 
-BUYER_COOKIE = "tc_buyer"
 MAX_BODY = 65_536
+MAX_KEY = 255
 
 T = TypeVar("T")
 
@@ -23,58 +21,48 @@ class Json(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return msgspec.json.encode(content)
-
-
-def buyer_of(connection: HTTPConnection) -> Buyer | None:
-    """Who is asking, by bearer token or cookie; None without either. Raises Problem `unauthorized`."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = connection.cookies.get(BUYER_COOKIE, "")
-    if not token:
-        return None
-    try:
-        return services_of(connection).tokens.buyer(token.strip())
-    except BadToken:
-        raise UNAUTHORIZED from None
-
-
-def known_buyer(connection: HTTPConnection) -> Buyer:
-    """Who is asking. Raises Problem `unauthorized` when nobody says."""
-    buyer = buyer_of(connection)
-    if buyer is None:
-        raise UNAUTHORIZED
-    return buyer
-
-
-def set_buyer_cookie(services: Services, response: Response, token: str) -> None:
-    """Makes the browser the holder of this token."""
-    response.set_cookie(
-        BUYER_COOKIE,
-        token,
-        max_age=BUYER_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=services.settings.secure,
-    )
+        """The bytes; those that are there already stay as they are."""
+        return content if isinstance(content, bytes) else msgspec.json.encode(content)
 
 
 async def read_body(request: Request) -> bytes:
     """The body, up to MAX_BODY bytes. Raises Problem `too_large`."""
-    too_large = Problem(413, "too_large", f"The body may have {MAX_BODY} bytes at most.")
     if int(request.headers.get("content-length") or 0) > MAX_BODY:
-        raise too_large
+        raise Problem("too_large")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise too_large
+            raise Problem("too_large")
     return bytes(body)
 
 
 async def read_json(request: Request, form: type[T]) -> T:
-    """The body as `form`. Raises Problem `too_large` or `invalid`."""
+    """The body as `form`. Raises Problem `unsupported_media_type`, `too_large` or `invalid`.
+
+    A body that does not say what it is is taken for JSON: scripts leave the header out, and a browser's form
+    cannot.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("", "application/json"):
+        raise Problem("unsupported_media_type")
     try:
         return msgspec.json.decode(await read_body(request), type=form)
     except UNREADABLE as error:
         raise invalid(str(error)) from None
+
+
+def read_limit(request: Request, default: int, most: int) -> int:
+    """How many entries of a list are asked for (`?limit=`). Raises Problem `invalid`."""
+    text = request.query_params.get("limit", str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise invalid(f"limit: a whole number from 1 to {most}")
+    return int(text)
+
+
+def idempotency_key(request: Request) -> str:
+    """The Idempotency-Key. Raises Problem `invalid`."""
+    key = request.headers.get("idempotency-key", "")
+    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable ASCII characters are needed")
+    return key

@@ -1,6 +1,10 @@
-"""Every problem there is (RFC 9457): its stable code, and the errors that are told as one."""
+"""Every problem there is (RFC 9457): one table with its stable code, and the errors that are told as one.
+
+`GET /problems/{code}` explains each; the API's document names for every call those it may answer with.
+"""
 
 import logging
+import random
 from typing import Any
 
 import msgspec
@@ -18,49 +22,287 @@ from app.web.rendering import page
 
 log = logging.getLogger(__name__)
 
+MEDIA_TYPE = "application/problem+json"
+# What answers a machine: here a problem is JSON, anywhere else a page.
+MACHINE_PATHS = ("/api/", "/metrics", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/.well-known/")
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of problem. `retry_seconds` is from when to when trying again makes sense; (0, 0): it does not."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+    retry_seconds: tuple[int, int] = (0, 0)
+
+    @property
+    def address(self) -> str:
+        """Where it is explained: what RFC 9457 calls its type."""
+        return f"/problems/{self.code}"
+
+
+KINDS = {
+    kind.code: kind
+    for kind in (
+        Kind(
+            "malformed",
+            400,
+            "This is not a request as HTTP/1.1 has it.",
+            "The request line, a header or the length of the body is malformed. Check the client, or the proxy"
+            " between us.",
+        ),
+        Kind(
+            "unauthorized",
+            401,
+            "This token is missing, not ours, or too old.",
+            "Buyers: join the queue of a sale; the answer sets the cookie `tc_buyer` and carries the token for"
+            " `Authorization: Bearer`. Organisers: sign in at /admin.",
+        ),
+        Kind(
+            "bad_signature",
+            401,
+            "This report is not signed as it should be.",
+            "Sign the exact bytes of the body with the shared secret, and stamp it with the present time: a stamp"
+            " more than 300 seconds off is refused.",
+        ),
+        Kind(
+            "no_pass",
+            403,
+            "It is not your turn, or your time to shop has ended.",
+            "Wait until your place says `admitted`, then order before its `expires_at`. Or join again.",
+        ),
+        Kind(
+            "origin",
+            403,
+            "Requests from other sites are refused.",
+            "A browser says that a page of another site asked for this. Programs send no `Origin`.",
+        ),
+        Kind(
+            "link_expired",
+            403,
+            "This link is too old or was changed. Open a new one on your first device.",
+            "A link or QR code for another device works for a day; the first device shows a new one.",
+        ),
+        Kind(
+            "not_found",
+            404,
+            "There is nothing here.",
+            "Check the address. An order is shown only to the buyer who placed it.",
+        ),
+        Kind(
+            "not_joined",
+            404,
+            "This buyer has no place in the queue. Join first.",
+            "POST to the queue of the sale, with the same token, to get a place.",
+        ),
+        Kind(
+            "not_allowed",
+            405,
+            "This cannot be done here.",
+            "The header `Allow` names the methods of this address.",
+        ),
+        Kind(
+            "too_slow",
+            408,
+            "The request did not arrive in time.",
+            "Send the whole request at once. Repeating it with its Idempotency-Key is safe.",
+        ),
+        Kind(
+            "limit",
+            409,
+            "That is more than one buyer may have.",
+            "`has` is how many tickets you hold and bought, `limit` how many you may have. Ask for fewer, or give"
+            " an order back first.",
+        ),
+        Kind(
+            "not_payable",
+            409,
+            "This order cannot be paid now.",
+            "`order_status` says why: HELD is written down in a moment; an order that lapsed, was paid or given"
+            " back is final.",
+        ),
+        Kind(
+            "not_cancelable",
+            409,
+            "This order holds nothing that could be given back.",
+            "Only an order that is held or waits for its payment can be given back.",
+        ),
+        Kind(
+            "not_open",
+            409,
+            "Only an open sale can be paused.",
+            "Open the sale first, or leave it as it is.",
+        ),
+        Kind(
+            "closed",
+            410,
+            "The sale is closed.",
+            "It takes no more buyers or orders. Orders that were placed stay as they are.",
+        ),
+        Kind(
+            "sold_out",
+            410,
+            "Not enough tickets left.",
+            "`available` is how many of the kind `sku_id` are left now. Ask for fewer or for another kind; tickets"
+            " that others only hold may come back.",
+        ),
+        Kind(
+            "too_large",
+            413,
+            "The body is too large.",
+            "A body may have 65,536 bytes at most.",
+        ),
+        Kind(
+            "url_too_long",
+            414,
+            "The address is too long.",
+            "No address of ours is longer than a few hundred characters.",
+        ),
+        Kind(
+            "unsupported_media_type",
+            415,
+            "The body must be JSON.",
+            "Send the body as `Content-Type: application/json`, in UTF-8, or without a `Content-Type`.",
+        ),
+        Kind(
+            "invalid",
+            422,
+            "The request is not as it should be.",
+            "`detail` names what is wrong and what is expected. The same request will be refused again.",
+        ),
+        Kind(
+            "key_reused",
+            422,
+            "This Idempotency-Key was used with another order.",
+            "Use a new key for a new order. The same key with the same order gets the first answer again.",
+        ),
+        Kind(
+            "too_many",
+            429,
+            "You have asked for this as often as one may.",
+            "`detail` says what is limited. Where `Retry-After` is given, try again after as many seconds.",
+        ),
+        Kind(
+            "head_too_large",
+            431,
+            "The request has too many or too large header fields.",
+            "Send fewer or shorter headers; clearing this site's cookies may help.",
+        ),
+        Kind(
+            "internal",
+            500,
+            "Something went wrong here.",
+            "This is our fault, and it has been recorded. Repeating a call with its Idempotency-Key is safe.",
+        ),
+        Kind(
+            "not_ready",
+            503,
+            "The sale is not ready. Your place is kept; please try again in a moment.",
+            "The waiting room cannot be reached, or the sale is being put together. Try again after as many"
+            " seconds as `Retry-After` says.",
+            (1, 4),
+        ),
+        Kind(
+            "unavailable",
+            503,
+            "A part of the system is unavailable. Please try again in a moment.",
+            "Nothing is lost: held tickets stay held, and what was paid stays paid. Try again after as many"
+            " seconds as `Retry-After` says.",
+            (2, 6),
+        ),
+        Kind(
+            "busy",
+            503,
+            "Too many people at once. Please try again in a moment.",
+            "Try again after as many seconds as `Retry-After` says. Who has a place keeps it.",
+            (2, 8),
+        ),
+        Kind(
+            "paused",
+            503,
+            "The sale is paused. Your place is kept.",
+            "The organiser goes on when the reason is gone. The socket or the queue's answer says when.",
+            (5, 15),
+        ),
+        Kind(
+            "provider_unavailable",
+            503,
+            "The payment provider does not answer. Your tickets stay held.",
+            "Nothing was charged. Start the payment again before the order's `expires_at`.",
+            (2, 6),
+        ),
+        Kind(
+            "draining",
+            503,
+            "This process is about to stop.",
+            "Send requests to another one. Whatever is under way here is finished.",
+            (1, 2),
+        ),
+    )
+}
+
 
 class Problem(Exception):
-    """An answer that says what is wrong. `code` is stable; `more` goes into the answer as it is."""
+    """An answer that says what is wrong: a code of KINDS, and what is particular about this one.
 
-    def __init__(self, status: int, code: str, title: str, **more: Any) -> None:
+    `retry_seconds` is when trying again makes sense, where that is known. `more` goes into the answer as it is.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, retry_seconds: int = 0, **more: Any) -> None:
         super().__init__(code)
-        self.status = status
-        self.code = code
-        self.title = title
+        self.kind = KINDS[code]
+        self.detail = detail
         self.more = more
+        self._retry_seconds = retry_seconds
 
-    def response(self) -> Response:
-        """The problem as RFC 9457 has it. Answers that may be other in a moment say when to try again."""
-        body = {
-            "type": f"/problems/{self.code}",
-            "title": self.title,
-            "status": self.status,
-            "code": self.code,
+    def body(self) -> dict[str, Any]:
+        """The problem as RFC 9457 has it."""
+        return {
+            "type": self.kind.address,
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "code": self.kind.code,
+            **({"detail": self.detail} if self.detail else {}),
             **self.more,
         }
-        headers = {"Retry-After": "1"} if self.status in (429, 503) else None
+
+    def headers(self) -> dict[str, str]:
+        """When to try again: never the same second for everybody who was refused together."""
+        least, most = self.kind.retry_seconds
+        if self._retry_seconds:
+            least, most = self._retry_seconds, self._retry_seconds + max(1, self._retry_seconds // 5)
+        return {"Retry-After": str(random.randint(least, most))} if most else {}  # noqa: S311  # spreads, hides nothing
+
+    def response(self) -> Response:
+        """The answer for a machine."""
         return Response(
-            msgspec.json.encode(body), self.status, media_type="application/problem+json", headers=headers
+            msgspec.json.encode(self.body()), self.kind.status, media_type=MEDIA_TYPE, headers=self.headers()
         )
 
+    def page(self) -> Response:
+        """The answer for people: what went wrong and what to do."""
+        answer = page(
+            "error.html",
+            self.kind.status,
+            status=self.kind.status,
+            title=self.kind.title,
+            detail=self.detail,
+            code=self.kind.code,
+        )
+        answer.headers.update(self.headers())
+        return answer
 
-UNAUTHORIZED = Problem(401, "unauthorized", "This token is missing, not ours, or too old. Join the queue first.")
-NOT_FOUND = Problem(404, "not_found", "There is nothing here.")
 
-
-NOT_READY = Problem(503, "not_ready", "The sale is not ready. Your place is kept; please try again in a moment.")
-UNAVAILABLE = Problem(503, "unavailable", "A part of the system is unavailable. Please try again in a moment.")
-BUSY = Problem(503, "busy", "Too many people at once. Please try again in a moment.")
-CLOSED = Problem(410, "closed", "The sale is closed.")
-PROBLEMS: dict[type[Exception], Problem] = {
-    NotReady: NOT_READY,
-    RedisError: NOT_READY,
-    DatabaseUnavailable: UNAVAILABLE,
-    KafkaUnavailable: UNAVAILABLE,
-    UnknownEvent: NOT_FOUND,
-    NotJoined: Problem(404, "not_joined", "This buyer has no place in the queue. Join first."),
-    SaleClosed: CLOSED,
-    WaitingRoomFull: BUSY,
+PROBLEMS: dict[type[Exception], str] = {
+    NotReady: "not_ready",
+    RedisError: "not_ready",
+    DatabaseUnavailable: "unavailable",
+    KafkaUnavailable: "unavailable",
+    UnknownEvent: "not_found",
+    NotJoined: "not_joined",
+    SaleClosed: "closed",
+    WaitingRoomFull: "busy",
 }
 
 
@@ -68,59 +310,38 @@ def problem_of(error: Exception) -> Problem:
     """The problem that an error is told as."""
     if isinstance(error, Problem):
         return error
-    for kind, problem in PROBLEMS.items():
+    for kind, code in PROBLEMS.items():
         if isinstance(error, kind):
-            if problem.status == 503:
+            if KINDS[code].status == 503:
                 log.warning("%s: %s", type(error).__name__, error)
-            return problem
+            return Problem(code)
     raise error
-
-
-REFUSALS = {
-    "NOT_READY": NOT_READY,
-    "PAUSED": Problem(503, "paused", "The sale is paused. Your place is kept."),
-    "BUSY": BUSY,
-    "CLOSED": CLOSED,
-    "NO_PASS": Problem(403, "no_pass", "It is not your turn, or your time to shop has ended."),
-    "TOO_MANY": Problem(429, "too_many", "You have placed as many orders as one buyer may."),
-    "KEY_REUSED": Problem(422, "key_reused", "This Idempotency-Key was used with another order."),
-}
 
 
 def refusal_of(refused: Refused) -> Problem:
     """What reserve.lua said, as a problem."""
     match refused.answer:
         case ("SOLD_OUT", sku_id, available):
-            return Problem(410, "sold_out", "Not enough tickets left.", sku_id=int(sku_id), available=available)
+            return Problem("sold_out", sku_id=int(sku_id), available=available)
         case ("LIMIT", has, limit):
-            return Problem(409, "limit", "That is more than one buyer may have.", has=has, limit=limit)
+            return Problem("limit", has=has, limit=limit)
         case ("UNKNOWN_SKU", sku_id):
             return invalid(f"sku {sku_id} is not on sale here")
-        case (answer, *_):
-            return REFUSALS[str(answer)]
+        case ("TOO_MANY",):
+            return Problem("too_many", "You have placed as many orders as one buyer may.")
+        case (answer, *_) if str(answer).lower() in KINDS:  # the others are named alike
+            return Problem(str(answer).lower())
     raise refused
 
 
 def invalid(detail: str) -> Problem:
     """The request is understood, and not as it should be."""
-    return Problem(422, "invalid", "The request is not as it should be.", detail=detail)
-
-
-def error_page(problem: Problem) -> Response:
-    """A page that says what went wrong and what to do."""
-    return page(
-        "error.html",
-        problem.status,
-        status=problem.status,
-        title=problem.title,
-        detail=problem.more.get("detail", ""),
-        code=problem.code,
-    )
+    return Problem("invalid", detail)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
     """What Starlette calls for the exceptions of PROBLEMS and for Problem."""
     problem = problem_of(error)
-    if request.url.path.startswith(("/api/", "/metrics")):
+    if request.url.path.startswith(MACHINE_PATHS):
         return problem.response()
-    return error_page(problem)
+    return problem.page()

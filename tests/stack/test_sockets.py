@@ -1,17 +1,18 @@
 """The buyers' websocket: who may listen, what is told first, and what is told then."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
-from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from app.live.hub import Socket
+from app.live.closing import Close
+from app.live.shapes import order_frame
+from app.live.socket import Socket
 from app.sale.waiting_room import Place
 from app.tokens import Tokens, new_buyer
 from tests.conftest import Stack
@@ -189,17 +190,23 @@ def test_the_versions_of_an_order_only_grow(world: World) -> None:
 class BehindLine:
     """A reader that is never ready, so that everything stays in the mailbox."""
 
-    def write_frames(self, texts: list[str]) -> bool:
+    def write_frames(self, texts: Sequence[str]) -> bool:
         return False
+
+    def cut(self, close: Close) -> None:
+        raise AssertionError("it is not behind for long")
 
 
 def test_an_older_frame_of_an_order_is_never_told_after_a_newer_one() -> None:
     """News may overtake the answer that a new socket waits for."""
-    socket = Socket(cast(WebSocket, None), BehindLine(), 7, "b", Place("admitted", 1, 0, 0, 1, 600))
-    for version, frame in ((1, "pending"), (0, "held"), (3, "confirmed"), (2, "paying")):
-        socket.tell_order("an order", version, frame)
-    socket.tell_order("another order", 0, "held")
-    assert socket.mailbox == {"an order": "confirmed", "another order": "held"}
+    socket = Socket(BehindLine(), 7, "b", Place("admitted", 1, 0, 0, 1, 600))
+    for version, status in ((1, "PENDING"), (0, "HELD"), (3, "CONFIRMED"), (2, "PENDING")):
+        socket.tell_order(order_frame("an order", status, version, 4_500, 0))
+    socket.tell_order(order_frame("another order", "HELD", 0, 4_500, 0))
+    assert {name: json.loads(frame)["status"] for name, frame in socket.mailbox.items()} == {
+        "an order": "CONFIRMED",
+        "another order": "HELD",
+    }
 
 
 def test_the_stock_is_told_when_it_changes(world: World) -> None:

@@ -8,15 +8,14 @@ from starlette.responses import Response
 
 from app.organisers.dashboard import snapshot
 from app.sale.events import NotOpen, set_state
-from app.web.admin.session import SIGN_IN, admin_of
+from app.web.admin.session import for_admin
 from app.web.http import Json, read_json
 from app.web.problems import Problem
 from app.web.services import services_of
 
 
-async def get_snapshot(request: Request) -> Response:
-    if not admin_of(request):
-        raise SIGN_IN
+@for_admin
+async def get_snapshot(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     return Json(await snapshot(services.redis, services.database, event))
@@ -29,16 +28,14 @@ class SetState(msgspec.Struct, forbid_unknown_fields=True):
     notice: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
-async def post_state(request: Request) -> Response:
-    admin = admin_of(request)
-    if not admin:
-        raise SIGN_IN
+@for_admin
+async def post_state(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     wanted = await read_json(request, SetState)
     try:
         await set_state(services.database, services.redis, event, wanted.state, wanted.notice or "", admin)
     except NotOpen:
-        raise Problem(409, "not_open", "Only an open sale can be paused.") from None
-    services.forget(event.slug)
+        raise Problem("not_open") from None
+    await services.events.refresh(event.slug)
     return Json(await snapshot(services.redis, services.database, event))

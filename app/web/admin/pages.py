@@ -7,14 +7,13 @@ from app.infra.redis import NotReady
 from app.organisers.dashboard import snapshot
 from app.sale.events import list_events, read_sale
 from app.units import iso
-from app.web.admin.session import admin_of, to_login
+from app.web.admin.session import for_admin_page
 from app.web.rendering import page
 from app.web.services import services_of
 
 
-async def events_page(request: Request) -> Response:
-    if not admin_of(request):
-        return to_login(request)
+@for_admin_page
+async def events_page(request: Request, admin: str) -> Response:
     services = services_of(request)
     rows = []
     for event in await list_events(services.database):
@@ -36,9 +35,8 @@ async def events_page(request: Request) -> Response:
     return page("admin/events.html", events=rows)
 
 
-async def event_page(request: Request) -> Response:
-    if not admin_of(request):
-        return to_login(request)
+@for_admin_page
+async def event_page(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     now = await snapshot(services.redis, services.database, event)

@@ -8,17 +8,17 @@ from starlette.responses import RedirectResponse, Response
 
 from app.organisers.accounts import check_password
 from app.tokens import ADMIN_SECONDS, BadToken
+from app.web.callers import only_for
 from app.web.http import read_body
-from app.web.problems import Problem, invalid
+from app.web.problems import invalid
 from app.web.rendering import page
 from app.web.services import services_of
 
 ADMIN_COOKIE = "tc_admin"
 MAX_TRIES = 10  # wrong passwords a minute for one name
-SIGN_IN = Problem(401, "unauthorized", "Please sign in at /admin.")
 
 
-def admin_of(connection: HTTPConnection) -> str | None:
+async def admin_of(connection: HTTPConnection) -> str | None:
     """The signed-in admin's name."""
     try:
         return services_of(connection).tokens.admin(connection.cookies.get(ADMIN_COOKIE, ""))
@@ -26,9 +26,13 @@ def admin_of(connection: HTTPConnection) -> str | None:
         return None
 
 
-def to_login(request: Request) -> Response:
+async def to_login(request: Request) -> Response:
     """Sends somebody who is not signed in to the login, and back here afterwards."""
     return RedirectResponse(f"/admin/login?next={request.url.path}", 303)
+
+
+for_admin = only_for(admin_of)
+for_admin_page = only_for(admin_of, otherwise=to_login)
 
 
 async def login_form(request: Request) -> Response:

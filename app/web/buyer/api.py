@@ -1,32 +1,35 @@
 """The buyer's API: the waiting room, orders, payments. JSON under /api/v1."""
 
-from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import derived_id, event_of, new_id
-from app.infra.redis import NotReady
-from app.live.shapes import event_shape, order_shape, place_shape
+from app.ids import derived_id, new_id
+from app.live.shapes import (
+    CanceledOrder,
+    HeldOrder,
+    JoinedPlace,
+    QueuePlace,
+    StartedPayment,
+    order_facts,
+    place_facts,
+)
 from app.orders.facts import PaymentStarted, records
-from app.orders.lifecycle import Order
-from app.orders.reading import find_order, held_order, read_order_to_pay
+from app.orders.reading import held_order, read_order_to_pay
 from app.orders.reservations import Refused, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
-from app.sale.catalog import MAX_QUANTITY, MAX_SKUS, Event, public_state
-from app.sale.events import list_events, read_sale
-from app.sale.waiting_room import Place
-from app.tokens import Buyer, new_buyer
+from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
+from app.tokens import Buyer
 from app.units import iso, now_ms
-from app.web.http import Json, buyer_of, known_buyer, read_json, set_buyer_cookie
-from app.web.problems import NOT_FOUND, Problem, invalid, refusal_of
-from app.web.services import Services, services_of
-
-MAX_KEY = 255
-MAX_EVENTS = 100
+from app.web.buying import join_event, order_id_of, order_of, owned
+from app.web.callers import buyer_of, for_buyer, set_buyer_cookie
+from app.web.http import Json, idempotency_key, read_json, read_limit
+from app.web.problems import Problem, invalid, refusal_of
+from app.web.sales import MAX_EVENTS
+from app.web.services import services_of
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,79 +45,52 @@ class PlaceOrder(msgspec.Struct, forbid_unknown_fields=True):
     items: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=MAX_SKUS)]
 
 
-async def event_facts(services: Services, event: Event) -> dict[str, Any]:
-    """The public facts of a sale as it stands. Raises NotReady."""
-    state, stock, notice = await read_sale(services.redis, event.id)
-    shape = event_shape(event, public_state(state, stock), stock)
-    return {**shape, "notice": notice if state == "paused" else None}
-
-
-async def newest_events(services: Services, most: int) -> list[dict[str, Any]]:
-    """The public facts of the newest sales; one that is not ready does not hide the others."""
-    shapes = []
-    for event in await list_events(services.database, most):
-        with suppress(NotReady):
-            shapes.append(await event_facts(services, event))
-    return shapes
-
-
 async def get_events(request: Request) -> Response:
-    return Json({"events": await newest_events(services_of(request), MAX_EVENTS)})
+    limit = read_limit(request, MAX_EVENTS, MAX_EVENTS)
+    made = await services_of(request).sales.newest(limit, request.query_params.get("cursor", ""))
+    return made.answer(request)
 
 
 async def get_event(request: Request) -> Response:
     services = services_of(request)
-    return Json(await event_facts(services, await services.event(request.path_params["slug"])))
-
-
-async def join_event(services: Services, event: Event, buyer: Buyer | None) -> tuple[str, Place]:
-    """Joins, as somebody new if need be; the buyer's token and place."""
-    buyer = buyer or new_buyer()
-    place = await waiting_room.join(services.redis, event.id, buyer.id, services.settings.max_waiting)
-    return services.tokens.of_buyer(buyer.with_number(event.id, place.number)), place
+    made = await services.sales.one(await services.event(request.path_params["slug"]))
+    return made.answer(request)
 
 
 async def join(request: Request) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    token, place = await join_event(services, event, buyer_of(request))
-    response = Json({"token": token, **place_shape(place)})
+    token, place = await join_event(request, event, await buyer_of(request))
+    response = Json(place_facts(JoinedPlace, place, token=token))
     set_buyer_cookie(services, response, token)
     return response
 
 
-async def get_place(request: Request) -> Response:
+@for_buyer
+async def get_place(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    buyer = known_buyer(request)
     place = await waiting_room.look(services.redis, event.id, buyer.id)
-    response = Json(place_shape(place))
-    if place.number and buyer.numbers.get(event.id) != place.number:
-        token = services.tokens.of_buyer(buyer.with_number(event.id, place.number))
-        response = Json({"token": token, **place_shape(place)})
-        set_buyer_cookie(services, response, token)
+    if not place.number or buyer.numbers.get(event.id) == place.number:
+        return Json(place_facts(QueuePlace, place))
+    token = services.tokens.of_buyer(buyer.with_number(event.id, place.number))
+    response = Json(place_facts(QueuePlace, place, token=token))
+    set_buyer_cookie(services, response, token)
     return response
 
 
-async def leave(request: Request) -> Response:
+@for_buyer
+async def leave(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    await waiting_room.leave(services.redis, event.id, known_buyer(request).id)
+    await waiting_room.leave(services.redis, event.id, buyer.id)
     return Response(status_code=204)
 
 
-def idempotency_key(request: Request) -> str:
-    """The Idempotency-Key. Raises Problem `invalid`."""
-    key = request.headers.get("idempotency-key", "")
-    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        raise invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable ASCII characters are needed")
-    return key
-
-
-async def place_order(request: Request) -> Response:
+@for_buyer
+async def place_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    buyer = known_buyer(request)
     key = idempotency_key(request)
     order = await read_json(request, PlaceOrder)
     items = [(line.sku_id, line.quantity) for line in order.items]
@@ -133,66 +109,40 @@ async def place_order(request: Request) -> Response:
     except Refused as refused:
         raise refusal_of(refused) from None
     return Json(
-        {
-            "order_id": hold.order_id,
-            "status": "HELD",
-            "total": hold.total_minor,
-            "currency": event.currency,
-            "expires_at": iso(hold.expires_at_ms),
-        },
+        HeldOrder(hold.order_id, "HELD", hold.total_minor, event.currency, iso(hold.expires_at_ms)),
         202,
+        {"Location": f"/api/v1/orders/{hold.order_id}"},
     )
 
 
-def owned(order: Order | None, buyer: Buyer) -> Order:
-    """The order, if it is the buyer's. Raises Problem `not_found`, also for another buyer's."""
-    if order is None or order.buyer_id != buyer.id:
-        raise NOT_FOUND
-    return order
+@for_buyer
+async def get_order(request: Request, buyer: Buyer) -> Response:
+    order = await order_of(request, buyer)
+    return Json(order_facts(await services_of(request).event_by_id(order.event_id), order))
 
 
-def order_id_of(request: Request) -> str:
-    """The order id in the path. Raises Problem `not_found` when it is none."""
-    order_id: str = request.path_params["order_id"]
-    try:
-        event_of(order_id)
-    except ValueError:
-        raise NOT_FOUND from None
-    return order_id
-
-
-async def order_of(request: Request) -> Order:
-    """The order in the path, if it is the caller's. Raises Problem `not_found`."""
-    services, buyer = services_of(request), known_buyer(request)
-    return owned(await find_order(services.database, services.redis, order_id_of(request)), buyer)
-
-
-async def get_order(request: Request) -> Response:
-    order = await order_of(request)
-    return Json(order_shape(await services_of(request).event_by_id(order.event_id), order))
-
-
-async def cancel_order(request: Request) -> Response:
+@for_buyer
+async def cancel_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
-    order = await order_of(request)
+    order = await order_of(request, buyer)
     if order.status != "CANCELED":  # asked twice is asked once
         try:
             await request_cancel(services.redis, order.id, order.buyer_id)
         except Refused:
-            raise Problem(409, "not_cancelable", "This order holds nothing that could be given back.") from None
-    return Json({"order_id": order.id, "status": order.status}, 202)
+            raise Problem("not_cancelable") from None
+    return Json(CanceledOrder(order.id, order.status), 202, {"Location": f"/api/v1/orders/{order.id}"})
 
 
-async def start_payment(request: Request) -> Response:
-    services = services_of(request)
-    buyer, order_id = known_buyer(request), order_id_of(request)
+@for_buyer
+async def start_payment(request: Request, buyer: Buyer) -> Response:
+    services, order_id = services_of(request), order_id_of(request)
     found = await read_order_to_pay(services.database, order_id)
     order, declined = found or (await held_order(services.redis, order_id), 0)
     order = owned(order, buyer)
     if found is None or order.status != "PENDING" or order.expires_at_ms <= now_ms():
-        raise Problem(409, "not_payable", "This order cannot be paid now.", order_status=order.status)
+        raise Problem("not_payable", order_status=order.status)
     if declined >= services.settings.max_payment_attempts:
-        raise Problem(429, "too_many", "This order was declined too often. Please place it again.")
+        raise Problem("too_many", "This order was declined too often. Please place it again.")
     # Until an attempt was declined, paying again goes on with it: two clicks are not two payments.
     payment_id = derived_id("payment", order.id, str(declined))
     attempt = Attempt(
@@ -204,9 +154,7 @@ async def start_payment(request: Request) -> Response:
     try:
         redirect_url = await services.providers.preferred.create_checkout(order, attempt)
     except ProviderUnavailable:
-        raise Problem(
-            503, "provider_unavailable", "The payment provider does not answer. Your tickets stay held."
-        ) from None
+        raise Problem("provider_unavailable") from None
     await services.producer.send(
         records(
             PaymentStarted(
@@ -221,11 +169,7 @@ async def start_payment(request: Request) -> Response:
         )
     )
     return Json(
-        {
-            "payment_id": payment_id,
-            "status": "PENDING",
-            "amount": order.total_minor,
-            "redirect_url": redirect_url,
-        },
+        StartedPayment(payment_id, "PENDING", order.total_minor, redirect_url),
         201,
+        {"Location": f"/api/v1/orders/{order.id}"},  # where the payment is found
     )

@@ -2,57 +2,49 @@
 
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.live.shapes import order_shape, place_shape
-from app.orders.lifecycle import Order
+from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
-from app.sale.catalog import Event
 from app.sale.waiting_room import NotJoined, look
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
-from app.web.buyer.api import event_facts, join_event, newest_events, order_of
-from app.web.http import buyer_of, set_buyer_cookie
-from app.web.problems import NOT_FOUND, Problem
+from app.web.buying import join_event, order_of
+from app.web.callers import only_for, set_buyer_cookie, visitor
+from app.web.problems import Problem
 from app.web.rendering import page, qr
 from app.web.services import services_of
 
 MOST_EVENTS = 50
 
 
-def visitor(request: Request) -> Buyer | None:
-    """Who looks at a page; somebody new where the cookie is no good."""
-    try:
-        return buyer_of(request)
-    except Problem:
-        return None
-
-
 async def events_page(request: Request) -> Response:
-    events = await newest_events(services_of(request), MOST_EVENTS)
-    return page("buyer/events.html", events=events, server_now=iso(now_ms()))
+    newest = await services_of(request).sales.newest(MOST_EVENTS)
+    return page("buyer/events.html", events=newest.facts.events, server_now=iso(now_ms()))
 
 
 async def event_page(request: Request) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    buyer = visitor(request)
+    buyer = await visitor(request)
     place, orders, resume_url = None, [], None
     if buyer:
         resume_url = f"{services.settings.public_url}/resume/{event.slug}/{services.tokens.of_resume(buyer)}"
         found = await orders_of(services.database, services.redis, event.id, buyer.id)
-        orders = [order_shape(event, order) for order in found]
+        orders = [order_facts(event, order) for order in found]
         try:
-            place = place_shape(await look(services.redis, event.id, buyer.id))
+            place = place_facts(PlaceFacts, await look(services.redis, event.id, buyer.id))
         except NotJoined:
             resume_url = resume_url if orders else None
     state: dict[str, Any] = {
-        "event": await event_facts(services, event),
+        "event": (await services.sales.one(event)).facts,
         "place": place,
         "orders": orders,
         "server_now": iso(now_ms()),
     }
+    state = msgspec.to_builtins(state)
     return page(
         "buyer/event.html", state=state, **state, resume_url=resume_url, resume_qr=resume_url and qr(resume_url)
     )
@@ -62,7 +54,7 @@ async def join_form(request: Request) -> Response:
     """Joining without JavaScript."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    token, _ = await join_event(services, event, visitor(request))
+    token, _ = await join_event(request, event, await visitor(request))
     response = RedirectResponse(f"/events/{event.slug}", 303)
     set_buyer_cookie(services, response, token)
     return response
@@ -75,28 +67,25 @@ async def resume(request: Request) -> Response:
     try:
         buyer = services.tokens.resume(request.path_params["token"])
     except BadToken:
-        raise Problem(
-            403, "link_expired", "This link is too old or was changed. Open a new one on your first device."
-        ) from None
+        raise Problem("link_expired") from None
     response = RedirectResponse(f"/events/{event.slug}", 303)
     set_buyer_cookie(services, response, services.tokens.of_buyer(buyer))
     return response
 
 
-async def order_of_request(request: Request) -> tuple[Event, Order]:
-    try:
-        order = await order_of(request)
-    except Problem:
-        raise NOT_FOUND from None
-    return await services_of(request).event_by_id(order.event_id), order
+async def _nobodys(request: Request) -> Response:
+    raise Problem("not_found")
 
 
-async def order_page(request: Request) -> Response:
-    event, order = await order_of_request(request)
+@only_for(visitor, otherwise=_nobodys)
+async def order_page(request: Request, buyer: Buyer) -> Response:
+    order = await order_of(request, buyer)
+    event = await services_of(request).event_by_id(order.event_id)
+    sale = await services_of(request).sales.one(event)
     return page(
         "buyer/order.html",
-        order=order_shape(event, order),
-        event=await event_facts(services_of(request), event),
+        order=msgspec.to_builtins(order_facts(event, order)),
+        event=msgspec.to_builtins(sale.facts),
         server_now=iso(now_ms()),
         ticket_qr=qr(order.id) if order.status == "CONFIRMED" else None,
     )

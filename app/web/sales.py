@@ -1,0 +1,131 @@
+"""The public facts of sales, made once a second for everybody: one look at Redis, one answer, its ETag."""
+
+import asyncio
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Generic, TypeVar
+
+import msgspec
+from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.infra.mysql import Database
+from app.infra.redis import NotReady
+from app.live.shapes import EventFacts, EventList, event_facts
+from app.sale.catalog import Event, public_state
+from app.sale.events import list_events, read_sale
+from app.web.http import Json
+from app.web.problems import invalid
+
+KEPT_SECONDS = 1.0
+MOST_KEPT = 1_000
+MAX_EVENTS = 100
+CACHEABLE = "public, max-age=1"
+
+Facts = TypeVar("Facts", EventFacts, EventList)
+
+
+@dataclass(frozen=True)
+class Made(Generic[Facts]):
+    """Facts, and the answer that tells them."""
+
+    facts: Facts
+    body: bytes
+    etag: str
+    made_at: float
+
+    def answer(self, request: Request) -> Response:
+        """The answer: without its body for somebody who has it already."""
+        headers = {"ETag": self.etag, "Cache-Control": CACHEABLE}
+        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+        if self.etag in known or known == ["*"]:
+            return Response(status_code=304, headers=headers)
+        return Json(self.body, headers=headers)
+
+
+class Sales:
+    """Public facts, at most a second old."""
+
+    def __init__(self, redis: Redis, database: Database) -> None:
+        self._redis = redis
+        self._database = database
+        self._one: _Second[int, EventFacts] = _Second()
+        self._lists: _Second[tuple[str, int], EventList] = _Second()
+
+    async def one(self, event: Event) -> Made[EventFacts]:
+        """The facts of one sale. Raises NotReady."""
+        return await self._one.get(event.id, lambda: self._read(event))
+
+    async def newest(self, most: int, cursor: str = "") -> Made[EventList]:
+        """The facts of the sales that open last, `most` of them from the cursor on.
+
+        One that is not ready does not hide the others. Raises Problem `invalid` for a cursor that is none.
+        """
+        before = read_cursor(cursor) if cursor else None
+        return await self._lists.get((cursor, most), lambda: self._read_list(most, before))
+
+    async def _read(self, event: Event) -> EventFacts:
+        state, stock, notice = await read_sale(self._redis, event.id)
+        return event_facts(event, public_state(state, stock), stock, notice if state == "paused" else None)
+
+    async def _read_list(self, most: int, before: tuple[int, int] | None) -> EventList:
+        events = await list_events(self._database, most + 1, before)
+        facts = []
+        for event in events[:most]:
+            with suppress(NotReady):
+                facts.append((await self.one(event)).facts)
+        last = events[most - 1] if len(events) > most else None
+        return EventList(facts, cursor_after(last) if last else None)
+
+
+def cursor_after(event: Event) -> str:
+    """The cursor of what comes after this event in a list."""
+    return urlsafe_b64encode(f"{event.opens_at_ms}.{event.id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, int]:
+    """When an event opens, in UTC ms, and its id, from a cursor. Raises Problem `invalid`."""
+    try:
+        opens_at_ms, event_id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(".")
+        found = int(opens_at_ms), int(event_id)
+    except ValueError:
+        found = -1, -1
+    if not (0 <= found[0] < 2**45 and 0 <= found[1] < 2**32):
+        raise invalid("cursor: one from the `next` of an answer")
+    return found
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class _Second(Generic[Key, Facts]):
+    """Facts by key, made once a second whoever asks. What fails is not kept: the next one tries again."""
+
+    def __init__(self) -> None:
+        self._made: dict[Key, Made[Facts]] = {}
+        self._making: dict[Key, asyncio.Task[Made[Facts]]] = {}
+
+    async def get(self, key: Key, make: Callable[[], Awaitable[Facts]]) -> Made[Facts]:
+        made = self._made.get(key)
+        if made and time.monotonic() - made.made_at < KEPT_SECONDS:
+            return made
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.create_task(self._make(key, make))
+            making.add_done_callback(lambda _: self._making.pop(key, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, key: Key, make: Callable[[], Awaitable[Facts]]) -> Made[Facts]:
+        began = time.monotonic()  # what is read afterwards is never older than it says
+        facts = await make()
+        body = msgspec.json.encode(facts)
+        made = Made(facts, body, f'"{sha256(body).hexdigest()[:20]}"', began)
+        if len(self._made) >= MOST_KEPT:
+            self._made.clear()
+        self._made[key] = made
+        return made
