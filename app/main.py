@@ -25,7 +25,7 @@ from app.live.frames import FrameProtocol
 from app.live.hub import Hub
 from app.payments.providers import open_providers
 from app.sale.events import read_event
-from app.settings import BadSetting, Settings
+from app.settings import WEB, BadSetting, Settings
 from app.tokens import Tokens
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, explanations, health
@@ -100,7 +100,7 @@ def create_app(settings: Settings) -> Starlette:
                 producer=producer,
                 providers=providers,
                 hub=hub,
-                tokens=Tokens(settings.secret_key),
+                tokens=Tokens(settings.secret_keys),
                 events=events,
                 sales=Sales(redis, database),
             )
@@ -155,7 +155,7 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        settings = Settings.from_environment()
+        settings = Settings.from_environment(needs=WEB)
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)

@@ -3,10 +3,23 @@
 import base64
 import os
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin with this
+
+# What a process needs beyond the three servers. One that signs nothing knows no key.
+PROVIDERS = ("SANDBOX_URL", "SANDBOX_API_KEY")
+WEB = ("SECRET_KEY", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
+
+KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+KAFKA_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
+_LONE_KEY_ID = "0"  # of SECRET_KEY
+_MOST_KEYS = 8
+_LEAST_KEY_LENGTH = 32
 
 
 class BadSetting(Exception):
@@ -21,18 +34,25 @@ class Settings:
     redis_url: str
     database_url: str
     owner_database_url: str  # may change the schema; only `ticketcraze migrate` and `admin` use it
+    redis_ca: str  # a file; where given, with rediss://, only its certificates are trusted
+    mysql_ssl_ca: str  # a file; where given, MySQL must show a certificate of it
     kafka_bootstrap_servers: str
+    kafka_security_protocol: str
+    kafka_ssl_ca: str  # a file
+    kafka_sasl_mechanism: str
+    kafka_sasl_username: str
+    kafka_sasl_password: str
     orders_topic: str
     ledger_group: str  # the consumer group that all ledgers share
     host: str
     port: int
     public_url: str  # where buyers and the payment provider reach the web application
-    secret_key: str  # signs buyer tokens and admin sessions
+    secret_keys: Mapping[str, str]  # key id -> key; the first signs tokens, all verify; empty where none is needed
     sandbox_url: str
     sandbox_port: int
     sandbox_data: str  # the sandbox's own file
     sandbox_api_key: str
-    sandbox_webhook_secret: str  # "whsec_" and base64, as Standard Webhooks has it
+    sandbox_webhook_secrets: tuple[str, ...]  # "whsec_" and base64, as Standard Webhooks has it; each is good
     database_pool_size: int
     max_waiting: int  # buyers in the lobby and the queue of one event
     max_sockets: int  # open websockets of one web process
@@ -49,27 +69,34 @@ class Settings:
         return self.public_url.startswith("https://")
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings in `environ`. Raises BadSetting."""
-        read = _Reader(environ)
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, needs: Collection[str] = ()) -> "Settings":
+        """The settings in `environ`; of the secrets those in `needs` must be there. Raises BadSetting."""
+        read = _Reader(environ, needs)
         environment = read.one_of("ENVIRONMENT", ("development", "production"), "development")
         settings = cls(
             environment=environment,
             redis_url=read.text("REDIS_URL"),
             database_url=read.text("DATABASE_URL"),
+            redis_ca=environ.get("REDIS_CA", ""),
+            mysql_ssl_ca=environ.get("MYSQL_SSL_CA", ""),
             owner_database_url=read.text("OWNER_DATABASE_URL", environ.get("DATABASE_URL")),
             kafka_bootstrap_servers=read.text("KAFKA_BOOTSTRAP_SERVERS"),
+            kafka_security_protocol=read.one_of("KAFKA_SECURITY_PROTOCOL", KAFKA_PROTOCOLS, "PLAINTEXT"),
+            kafka_ssl_ca=environ.get("KAFKA_SSL_CA", ""),
+            kafka_sasl_mechanism=read.one_of("KAFKA_SASL_MECHANISM", KAFKA_MECHANISMS, "SCRAM-SHA-512"),
+            kafka_sasl_username=environ.get("KAFKA_SASL_USERNAME", ""),
+            kafka_sasl_password=environ.get("KAFKA_SASL_PASSWORD", ""),
             orders_topic=read.text("ORDERS_TOPIC", "orders"),
             ledger_group=read.text("LEDGER_GROUP", "ledger"),
             host=read.text("HOST", "127.0.0.1"),
             port=read.whole("PORT", 8000, 1, 65_535),
             public_url=read.text("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/"),
-            secret_key=read.text("SECRET_KEY"),
-            sandbox_url=read.text("SANDBOX_URL").rstrip("/"),
+            secret_keys=read.secret_keys(),
+            sandbox_url=read.needed("SANDBOX_URL").rstrip("/"),
             sandbox_port=read.whole("SANDBOX_PORT", 8001, 1, 65_535),
             sandbox_data=read.text("SANDBOX_DATA", ".stack/sandbox.sqlite"),
-            sandbox_api_key=read.text("SANDBOX_API_KEY"),
-            sandbox_webhook_secret=read.text("SANDBOX_WEBHOOK_SECRET"),
+            sandbox_api_key=read.needed("SANDBOX_API_KEY"),
+            sandbox_webhook_secrets=tuple(read.needed("SANDBOX_WEBHOOK_SECRET").split()),
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
             max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
@@ -81,39 +108,87 @@ class Settings:
             ledger_batch=read.whole("LEDGER_BATCH", 1_000, 1, 5_000),
         )
         settings._check_secrets()
+        settings._check_transport()
         return settings
 
     def _check_secrets(self) -> None:
-        if len(self.secret_key) < 32:
-            raise BadSetting("SECRET_KEY needs 32 characters or more")
-        try:
-            webhook_key = base64.b64decode(self.sandbox_webhook_secret.removeprefix("whsec_"), validate=True)
-        except ValueError:  # not base64, or not even ASCII
-            raise BadSetting("SANDBOX_WEBHOOK_SECRET must be whsec_ and base64") from None
-        if len(webhook_key) < 24:
-            raise BadSetting("SANDBOX_WEBHOOK_SECRET needs 24 bytes or more")
+        secrets = [("SECRET_KEY", key) for key in self.secret_keys.values()]
+        if self.sandbox_api_key:
+            secrets.append(("SANDBOX_API_KEY", self.sandbox_api_key))
+        for secret in self.sandbox_webhook_secrets:
+            try:
+                webhook_key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            except ValueError:  # not base64, or not even ASCII
+                raise BadSetting("SANDBOX_WEBHOOK_SECRET must be whsec_ and base64") from None
+            if len(webhook_key) < 24:
+                raise BadSetting("SANDBOX_WEBHOOK_SECRET needs 24 bytes or more")
+            secrets.append(("SANDBOX_WEBHOOK_SECRET", webhook_key.decode(errors="replace")))
         if self.environment == "production":
-            secrets = {
-                "SECRET_KEY": self.secret_key,
-                "SANDBOX_API_KEY": self.sandbox_api_key,
-                "SANDBOX_WEBHOOK_SECRET": webhook_key.decode(errors="replace"),
-            }
-            for name, secret in secrets.items():
+            for name, secret in secrets:
                 if secret.startswith(DEVELOPMENT_MARK):
                     raise BadSetting(f"{name} is a development secret; production needs one of its own")
             if not self.secure:
                 raise BadSetting("PUBLIC_URL must begin with https:// in production")
 
+    def _check_transport(self) -> None:
+        authorities = {
+            "REDIS_CA": self.redis_ca, "MYSQL_SSL_CA": self.mysql_ssl_ca, "KAFKA_SSL_CA": self.kafka_ssl_ca
+        }  # fmt: skip
+        for name, path in authorities.items():
+            try:
+                ssl.create_default_context(cafile=path or None)
+            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                raise BadSetting(f"{name} is not a file of certificates: {error}") from None
+        if self.redis_ca and not self.redis_url.startswith("rediss://"):
+            raise BadSetting("REDIS_CA is for a REDIS_URL that begins with rediss://")
+        if self.kafka_ssl_ca and "SSL" not in self.kafka_security_protocol.split("_"):
+            raise BadSetting("KAFKA_SSL_CA is for a KAFKA_SECURITY_PROTOCOL of SSL or SASL_SSL")
+        sasl = self.kafka_security_protocol.startswith("SASL_")
+        if sasl and not (self.kafka_sasl_username and self.kafka_sasl_password):
+            raise BadSetting(
+                "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are needed where Kafka asks who is there"
+            )
+        if self.kafka_sasl_username and not sasl:
+            raise BadSetting("KAFKA_SASL_USERNAME is for a KAFKA_SECURITY_PROTOCOL of SASL_PLAINTEXT or SASL_SSL")
+
 
 class _Reader:
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], needs: Collection[str]) -> None:
         self._environ = environ
+        self._needs = needs
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._environ.get(name) or default
         if not value:
             raise BadSetting(f"{name} is not set")
         return value
+
+    def needed(self, name: str) -> str:
+        """What only some processes know; "" in the others."""
+        return self.text(name) if name in self._needs else self._environ.get(name, "")
+
+    def secret_keys(self) -> dict[str, str]:
+        """The key ring: SECRET_KEYS is `id:key` for each, and SECRET_KEY one more, behind them."""
+        ring: dict[str, str] = {}
+        for word in self._environ.get("SECRET_KEYS", "").split():
+            key_id, colon, key = word.partition(":")
+            if not colon or not _KEY_ID.fullmatch(key_id):
+                raise BadSetting(
+                    "SECRET_KEYS must be `id:key`, one or more, an id being up to 16 letters or digits"
+                )
+            if key_id in ring:
+                raise BadSetting(f"SECRET_KEYS has the id {key_id} twice")
+            ring[key_id] = key
+        lone = self._environ.get("SECRET_KEY")
+        if lone and ring.setdefault(_LONE_KEY_ID, lone) != lone:
+            raise BadSetting(f"SECRET_KEY is the key with the id {_LONE_KEY_ID}; SECRET_KEYS has another one")
+        if not ring and "SECRET_KEY" in self._needs:
+            raise BadSetting("SECRET_KEY is not set")
+        if len(ring) > _MOST_KEYS:
+            raise BadSetting(f"SECRET_KEYS may have {_MOST_KEYS} keys at most")
+        if any(len(key) < _LEAST_KEY_LENGTH for key in ring.values()):
+            raise BadSetting(f"SECRET_KEY and each key of SECRET_KEYS need {_LEAST_KEY_LENGTH} characters or more")
+        return ring
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)

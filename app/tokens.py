@@ -1,26 +1,40 @@
-"""Signed tokens: who a buyer is, a link to go on with on another device, an admin's session.
+"""Signed tokens: who a buyer is, a link to go on with on another device, an order's link, an admin's device.
 
 A buyer's token carries the queue numbers they were given, so that a place survives whatever happens to Redis.
+Every token begins with the id of the key that signed it: the first key of the ring signs, all of them verify, so a
+new key is put in front, and the old one taken away once its last token has ended.
 """
 
+import hashlib
+import hmac
+import re
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, Signer, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 DAY_SECONDS = 86_400
 BUYER_SECONDS = 30 * DAY_SECONDS
 RESUME_SECONDS = DAY_SECONDS
-ADMIN_SECONDS = DAY_SECONDS // 2
+DEVICE_SECONDS = 180 * DAY_SECONDS
+CLOCK_SECONDS = 60  # that the clocks of two web hosts may differ by
 MAX_LENGTH = 2_048
 REMEMBERED_SECONDS = 300
 MOST_REMEMBERED = 50_000
 MAX_NUMBERS = 20  # events whose number a token carries; the oldest are dropped
 
+_LINK = re.compile(r"([A-Za-z0-9_-]{1,16})\.([0-9]{1,9})\.[A-Za-z0-9_-]{43}")
+_SIGNED_WITH: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+Content = TypeVar("Content")
+
 
 class BadToken(Exception):
-    """The token is not one of ours, was altered, or is too old."""
+    """The token is not one of ours, was altered, is for something else, or is too old."""
 
 
 class Buyer(msgspec.Struct, frozen=True):
@@ -35,24 +49,32 @@ class Buyer(msgspec.Struct, frozen=True):
         return Buyer(self.id, dict([*others.items(), (event_id, number)][-MAX_NUMBERS:]))
 
 
+class Device(msgspec.Struct, frozen=True):
+    """A browser in which an admin once signed in, so that others' wrong passwords do not lock it out."""
+
+    admin: str
+    id: str
+
+
 def new_buyer() -> Buyer:
     """Somebody who was never here before."""
     return Buyer(secrets.token_hex(16))
 
 
 class Tokens:
-    """Makes and reads tokens with the application's secret key."""
+    """Makes and reads tokens with the application's key ring: key id -> key, the first one signs."""
 
-    def __init__(self, secret_key: str) -> None:
-        self._buyer, self._resume, self._admin = (
-            URLSafeTimedSerializer(secret_key, salt=f"ticketcraze.{use}") for use in ("buyer", "resume", "admin")
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._buyer, self._resume, self._session, self._device = (
+            _Ring(keys, use) for use in ("buyer", "resume", "session", "device")
         )
+        self._links = {id: Signer(key, salt="ticketcraze.link", **_SIGNED_WITH) for id, key in keys.items()}
         self._good: dict[str, Buyer] = {}
         self._forget_at = 0.0
 
     def of_buyer(self, buyer: Buyer) -> str:
         """The buyer's token, for the cookie and for `Authorization: Bearer`."""
-        return _text(self._buyer.dumps(msgspec.to_builtins(buyer, str_keys=True)))
+        return self._buyer.sign(msgspec.to_builtins(buyer, str_keys=True))
 
     def buyer(self, token: str) -> Buyer:
         """Whose token it is. Raises BadToken. A token that was good is remembered for some minutes."""
@@ -62,41 +84,91 @@ class Tokens:
             self._forget_at = now + REMEMBERED_SECONDS
         buyer = self._good.get(token)
         if buyer is None:
-            buyer = self._good[token] = _read_buyer(self._buyer, token, BUYER_SECONDS)
+            buyer = self._good[token] = _read(self._buyer, token, BUYER_SECONDS, Buyer)
         return buyer
 
     def of_resume(self, buyer: Buyer) -> str:
         """A token for a link that makes another device the same buyer."""
-        return _text(self._resume.dumps(msgspec.to_builtins(buyer, str_keys=True)))
+        return self._resume.sign(msgspec.to_builtins(buyer, str_keys=True))
 
     def resume(self, token: str) -> Buyer:
         """Who goes on with this link. Raises BadToken."""
-        return _read_buyer(self._resume, token, RESUME_SECONDS)
+        return _read(self._resume, token, RESUME_SECONDS, Buyer)
 
-    def of_admin(self, name: str) -> str:
-        """An admin's session."""
-        return _text(self._admin.dumps(name))
+    def of_session(self, secret: str) -> str:
+        """The token of an admin's session. Signed, so that a made-up one never costs a query."""
+        return self._session.sign(secret)
 
-    def admin(self, token: str) -> str:
-        """The admin's name. Raises BadToken."""
-        return str(_load(self._admin, token, ADMIN_SECONDS))
+    def session(self, token: str, max_age_seconds: int) -> str:
+        """The session's secret; whether the session still stands is for the books to say. Raises BadToken."""
+        return _read(self._session, token, max_age_seconds, str)
+
+    def of_device(self, device: Device) -> str:
+        """A token that says: an admin has signed in here before."""
+        return self._device.sign(msgspec.to_builtins(device))
+
+    def device(self, token: str) -> Device:
+        """The device this token was given to. Raises BadToken."""
+        return _read(self._device, token, DEVICE_SECONDS, Device)
+
+    def of_link(self, order_id: str, version: int) -> str:
+        """The key of the link to one order. The same every time, and without an end of its own."""
+        key_id = next(iter(self._links))
+        return self._link(key_id, order_id, version)
+
+    def link(self, key: str, order_id: str) -> int:
+        """The version that a link to this order was made as. Raises BadToken."""
+        found = _LINK.fullmatch(key)
+        if not found or found[1] not in self._links:
+            raise BadToken
+        version = int(found[2])
+        if not hmac.compare_digest(key, self._link(found[1], order_id, version)):
+            raise BadToken
+        return version
+
+    def _link(self, key_id: str, order_id: str, version: int) -> str:
+        signature = self._links[key_id].get_signature(f"{order_id}.{version}").decode()
+        return f"{key_id}.{version}.{signature}"
 
 
-def _text(token: str | bytes) -> str:
-    return token if isinstance(token, str) else token.decode()
+class _Ring:
+    """Signs and verifies for one use; a token of another use is refused by its signature."""
+
+    def __init__(self, keys: Mapping[str, str], use: str) -> None:
+        self._serializers = {
+            key_id: URLSafeTimedSerializer(key, salt=f"ticketcraze.{use}", signer_kwargs=_SIGNED_WITH)
+            for key_id, key in keys.items()
+        }
+
+    def sign(self, content: Any) -> str:
+        key_id, serializer = next(iter(self._serializers.items()))
+        signed = serializer.dumps(content)
+        return f"{key_id}.{signed if isinstance(signed, str) else signed.decode()}"
+
+    def verify(self, token: str, max_age_seconds: int) -> object:
+        key_id, _, signed = token.partition(".")
+        serializer = self._serializers.get(key_id)
+        if serializer is None or len(token) > MAX_LENGTH or not _is_canonical(signed.rpartition(".")[2]):
+            raise BadToken
+        try:
+            content, signed_at = serializer.loads(signed, return_timestamp=True)
+        except BadData as error:
+            raise BadToken from error
+        if not -CLOCK_SECONDS <= time.time() - signed_at.timestamp() <= max_age_seconds:
+            raise BadToken
+        return content
 
 
-def _load(serializer: URLSafeTimedSerializer, token: str, max_age_seconds: int) -> object:
-    if len(token) > MAX_LENGTH:
-        raise BadToken
+def _is_canonical(signature: str) -> bool:
+    """Whether it is written in the one right way: the last letter of base64 has bits to spare."""
     try:
-        return serializer.loads(token, max_age=max_age_seconds)
-    except BadData as error:
-        raise BadToken from error
+        return base64_encode(base64_decode(signature)).decode() == signature
+    except BadData:
+        return False
 
 
-def _read_buyer(serializer: URLSafeTimedSerializer, token: str, max_age_seconds: int) -> Buyer:
+def _read(ring: _Ring, token: str, max_age_seconds: int, form: type[Content]) -> Content:
     try:
-        return msgspec.convert(_load(serializer, token, max_age_seconds), Buyer, str_keys=True)
+        return msgspec.convert(ring.verify(token, max_age_seconds), form, str_keys=True)
     except msgspec.ValidationError as error:
         raise BadToken from error

@@ -36,7 +36,7 @@ class Settings:
         port = text("SANDBOX_PORT", "8001")
         if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65_535):
             raise BadSetting(f"SANDBOX_PORT must be a whole number from 1 to 65535, not {port!r}")
-        secret = text("SANDBOX_WEBHOOK_SECRET")
+        secret = text("SANDBOX_WEBHOOK_SECRET").partition(" ")[0]  # a merchant may take two: the first is ours
         try:
             base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except ValueError:  # not base64, or not even ASCII

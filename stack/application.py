@@ -28,8 +28,23 @@ DEATHS_BEFORE_GIVING_UP = 4
 WORKER_LIVES_SECONDS = 1.5  # a worker that is alive for so long is taken to have started
 STOP_LIMIT_SECONDS = 15
 
-# Known only to the commands that need them.
-KEPT_FROM_PROCESSES = ("OWNER_DATABASE_URL", "ADMIN_PASSWORD")
+SERVERS = frozenset({"REDIS_URL", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_PASSWORD"})
+SECRETS = SERVERS | {
+    "OWNER_DATABASE_URL",  # like ADMIN_PASSWORD, only for the commands that need it
+    "ADMIN_PASSWORD",
+    "SECRET_KEY",
+    "SECRET_KEYS",
+    "SANDBOX_API_KEY",
+    "SANDBOX_WEBHOOK_SECRET",
+}
+# What each process knows of SECRETS; one that is not named here knows how to reach the servers, and nothing else.
+SECRETS_OF = {
+    "web": SERVERS | {"SECRET_KEY", "SECRET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
+    "refunds": SERVERS | {"SANDBOX_API_KEY"},
+    "reconcile": SERVERS | {"SANDBOX_API_KEY"},
+    "sandbox": {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
+    "crowd": frozenset[str](),
+}
 
 
 def application_environment(
@@ -56,6 +71,12 @@ def application_environment(
         "STACK_DIR": str(folder.path),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def environment_of(process: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the secrets that a process of the Procfile, or the crowd, has no use for."""
+    kept = SECRETS - SECRETS_OF.get(process, SERVERS)
+    return {name: value for name, value in environment.items() if name not in kept}
 
 
 def read_procfile(path: Path) -> dict[str, tuple[str, ...]]:
@@ -93,9 +114,6 @@ class Application:
         self._settings = settings
         self._console = console
         self._command_environment = {**os.environ, **environment}
-        self._process_environment = {
-            name: value for name, value in self._command_environment.items() if name not in KEPT_FROM_PROCESSES
-        }
         self.web_url = f"http://{HOST}:{settings.port}"
         self._sandbox_url = f"http://{HOST}:{environment['SANDBOX_PORT']}"
         self.admin = {
@@ -168,7 +186,7 @@ class Application:
         return Program(
             name,
             command,
-            self._process_environment,
+            environment_of(name, self._command_environment),
             ROOT,
             stop_limit_seconds=STOP_LIMIT_SECONDS,
             ends_by_itself=ends_by_itself,

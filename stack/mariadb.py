@@ -40,11 +40,10 @@ performance-schema=OFF
 """
 FLAVOUR = {
     True: "innodb-log-file-size=128M",
-    False: "mysqlx=OFF\nloose-mysql-native-password=ON\ninnodb-redo-log-capacity=268435456",
+    False: "mysqlx=OFF\ninnodb-redo-log-capacity=268435456",
 }
 
-# MySQL's own default needs TLS or another library in the client.
-IDENTIFIED = {True: "IDENTIFIED BY", False: "IDENTIFIED WITH mysql_native_password BY"}
+IDENTIFIED = {True: "IDENTIFIED BY", False: "IDENTIFIED WITH caching_sha2_password BY"}
 
 # Run at every start, so each statement must bear being repeated. The owner makes the tables and says what
 # the application's user may do with them; databases named ticketcraze_... are for tests.

@@ -17,7 +17,7 @@ from app.infra.redis import open_redis
 from app.orders.facts import records
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.providers import open_providers
-from app.settings import Settings
+from app.settings import PROVIDERS, Settings
 from app.units import iso, now_ms
 from app.watch.processes import reporting
 from app.watch.verify import verify
@@ -115,4 +115,4 @@ async def judge(settings: Settings, redis: Redis, database: Database) -> None:
 
 
 if __name__ == "__main__":
-    run(work)
+    run(work, PROVIDERS)

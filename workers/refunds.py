@@ -10,7 +10,7 @@ from app.infra.redis import open_redis
 from app.orders.facts import RefundFailed, RefundSucceeded, records
 from app.payments.provider import ProviderUnavailable, RefundRefused
 from app.payments.providers import Providers, open_providers
-from app.settings import Settings
+from app.settings import PROVIDERS, Settings
 from app.units import now_ms, to_minor
 from app.watch.processes import reporting
 from workers.runner import Stop, every, run
@@ -96,4 +96,4 @@ class Refunds:
 
 
 if __name__ == "__main__":
-    run(work)
+    run(work, PROVIDERS)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 import uvloop
@@ -66,12 +66,12 @@ async def every(seconds: float, step: Callable[[], Awaitable[bool | None]], stop
             await stop.within(seconds)
 
 
-def run(work: Callable[[Settings, Stop], Awaitable[None]]) -> None:
-    """Runs a worker until SIGTERM or Ctrl-C; exit code 2 for a bad setting."""
+def run(work: Callable[[Settings, Stop], Awaitable[None]], needs: Collection[str] = ()) -> None:
+    """Runs a worker until SIGTERM or Ctrl-C; exit code 2 for a bad setting. `needs`: see app/settings.py."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     try:
-        settings = Settings.from_environment()
+        settings = Settings.from_environment(needs=needs)
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)

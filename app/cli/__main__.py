@@ -241,7 +241,7 @@ def _stack() -> dict[str, Any]:
 
 
 async def _migrate(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    database = Database(settings.owner_database_url, 2)
+    database = Database(settings.owner_database_url, 2, settings.mysql_ssl_ca)
     await database.open()
     try:
         done = await migrate(database)

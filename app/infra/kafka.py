@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -29,13 +31,28 @@ class KafkaUnavailable(Exception):
     """Kafka did not confirm a fact in time. It may still get there; facts can be sent again."""
 
 
+def connection_options(settings: Settings) -> dict[str, Any]:
+    """Where Kafka is and how it is spoken to, for every client of aiokafka."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ssl_ca or None)
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = settings.kafka_sasl_password
+    return options
+
+
 class Producer:
     """Where facts are sent: the topic `orders`, confirmed by all replicas."""
 
     def __init__(self, settings: Settings) -> None:
         self.topic = settings.orders_topic
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            **connection_options(settings),
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
@@ -109,7 +126,7 @@ async def open_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A ledger's consumer of the topic `orders`, which commits only when told to."""
     consumer = AIOKafkaConsumer(
         settings.orders_topic,
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection_options(settings),
         group_id=settings.ledger_group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -134,7 +151,7 @@ def dlq_topic(settings: Settings) -> str:
 
 async def create_topics(settings: Settings) -> None:
     """Creates the topics that are missing, with up to three replicas. Raises KafkaUnavailable."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     try:
         await admin.start()
         replicas = min(3, len((await admin.describe_cluster())["brokers"]))
@@ -155,9 +172,7 @@ async def create_topics(settings: Settings) -> None:
 
 async def check_kafka(settings: Settings) -> None:
     """Raises KafkaUnavailable unless a broker answers and has both topics; it changes nothing."""
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=int(KAFKA_SECONDS * 1000)
-    )
+    admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=int(KAFKA_SECONDS * 1000))
     try:
         async with _in_time():
             await admin.start()
@@ -243,13 +258,11 @@ async def open_orders_log(settings: Settings) -> AsyncIterator[OrdersLog]:
     consumer = AIOKafkaConsumer(
         settings.orders_topic,
         dlq_topic(settings),
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **connection_options(settings),
         request_timeout_ms=int(KAFKA_SECONDS * 1000),
         fetch_max_wait_ms=FETCH_WAIT_MS,
     )
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=int(KAFKA_SECONDS * 1000)
-    )
+    admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=int(KAFKA_SECONDS * 1000))
     try:
         async with _in_time():
             await consumer.start()

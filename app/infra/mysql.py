@@ -7,6 +7,7 @@ answer reaches the next borrower.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -67,9 +68,16 @@ class Connection:
 class Database:
     """The pool. Raises DatabaseUnavailable where MySQL is away; other errors of a statement are its own."""
 
-    def __init__(self, url: str, pool_size: int) -> None:
+    def __init__(self, url: str, pool_size: int, ssl_ca: str = "") -> None:
+        """`ssl_ca` is the file of the authority that MySQL's certificate must come from; without it, no TLS."""
+        options: dict[str, Any] = {"ssl": ssl.create_default_context(cafile=ssl_ca)} if ssl_ca else {}
         self._databases = databases.Database(
-            url, min_size=0, max_size=pool_size, connect_timeout=ACQUIRE_SECONDS, init_command=ON_CONNECT
+            url,
+            min_size=0,
+            max_size=pool_size,
+            connect_timeout=ACQUIRE_SECONDS,
+            init_command=ON_CONNECT,
+            **options,
         )
         self.pool_size = pool_size
 
@@ -143,7 +151,7 @@ class Database:
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """The pool of the application's database user."""
-    database = Database(settings.database_url, settings.database_pool_size)
+    database = Database(settings.database_url, settings.database_pool_size, settings.mysql_ssl_ca)
     await database.open()
     try:
         yield database

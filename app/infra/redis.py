@@ -28,6 +28,7 @@ async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIter
         socket_connect_timeout=REDIS_SECONDS,
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
+        **({"ssl_ca_certs": settings.redis_ca} if settings.redis_ca else {}),
     )
     redis = kind(connection_pool=pool)
     try:

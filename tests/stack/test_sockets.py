@@ -83,7 +83,7 @@ def test_an_unknown_event_is_one_that_was_not_joined(world: World, slug: str) ->
 
 
 def test_who_has_not_joined_is_told_so(world: World) -> None:
-    stranger = Tokens(world.stack.env["SECRET_KEY"]).of_buyer(new_buyer())
+    stranger = Tokens({"0": world.stack.env["SECRET_KEY"]}).of_buyer(new_buyer())
     assert close_code(world.socket(stranger)) == 4001
 
 
@@ -96,11 +96,11 @@ def test_who_left_has_not_joined(world: World) -> None:
 @pytest.mark.parametrize("way", ["bearer", "cookie"])
 @pytest.mark.parametrize("kind", ["none", "made up", "of another key", "altered", "of another use", "too long"])
 def test_a_token_that_is_not_ours_is_refused(world: World, kind: str, way: str) -> None:
-    ours = Tokens(world.stack.env["SECRET_KEY"])
+    ours = Tokens({"0": world.stack.env["SECRET_KEY"]})
     token = {
         "none": "",
         "made up": "token",
-        "of another key": Tokens("x" * 64).of_buyer(new_buyer()),
+        "of another key": Tokens({"0": "x" * 64}).of_buyer(new_buyer()),
         "altered": ours.of_buyer(new_buyer())[:-3] + "AAA",
         "of another use": ours.of_resume(new_buyer()),
         "too long": ours.of_buyer(new_buyer()) + "x" * 3_000,

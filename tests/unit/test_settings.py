@@ -1,13 +1,16 @@
 """Settings: every one is checked when a process starts, and production takes no development secret."""
 
 import base64
+import ssl
 from contextlib import suppress
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.settings import DEVELOPMENT_MARK, BadSetting, Settings
+from app.infra.kafka import connection_options
+from app.settings import DEVELOPMENT_MARK, PROVIDERS, WEB, BadSetting, Settings
 from stack.folder import SECRETS
 
 
@@ -15,15 +18,19 @@ def webhook_secret(key: bytes) -> str:
     return "whsec_" + base64.b64encode(key).decode()
 
 
-NEEDED = {
+SERVERS = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "DATABASE_URL": "mysql+asyncmy://app:secret@127.0.0.1:3306/ticketcraze",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+}
+NEEDED = {
+    **SERVERS,
     "SECRET_KEY": "k" * 32,
     "SANDBOX_URL": "http://127.0.0.1:8001",
     "SANDBOX_API_KEY": "sk_1",
     "SANDBOX_WEBHOOK_SECRET": webhook_secret(b"w" * 24),
 }
+CA = certifi.where()
 PRODUCTION = {**NEEDED, "ENVIRONMENT": "production", "PUBLIC_URL": "https://tickets.example"}
 WHOLE_NUMBERS = {
     "PORT": (1, 65_535),
@@ -41,7 +48,7 @@ WHOLE_NUMBERS = {
 def refused(environ: dict[str, str]) -> str:
     """Why these settings are refused."""
     with pytest.raises(BadSetting) as caught:
-        Settings.from_environment(environ)
+        Settings.from_environment(environ, WEB)
     return str(caught.value)
 
 
@@ -59,6 +66,99 @@ def test_the_needed_settings_are_enough() -> None:
 def test_a_missing_setting_is_named(name: str, nothing: str | None) -> None:
     environ = {**NEEDED, name: nothing}
     assert refused({k: v for k, v in environ.items() if v is not None}) == f"{name} is not set"
+
+
+def test_a_process_that_signs_nothing_starts_without_a_secret() -> None:
+    settings = Settings.from_environment(SERVERS)
+    assert (settings.secret_keys, settings.sandbox_api_key, settings.sandbox_webhook_secrets) == ({}, "", ())
+
+
+def test_one_that_talks_to_the_provider_needs_its_api_key_and_no_more() -> None:
+    provider = {"SANDBOX_URL": "http://127.0.0.1:8001", "SANDBOX_API_KEY": "sk_1"}
+    assert Settings.from_environment({**SERVERS, **provider}, PROVIDERS).sandbox_api_key == "sk_1"
+    with pytest.raises(BadSetting, match="SANDBOX_API_KEY is not set"):
+        Settings.from_environment({**SERVERS, "SANDBOX_URL": "http://127.0.0.1:8001"}, PROVIDERS)
+
+
+def test_a_secret_key_alone_is_a_ring_of_one() -> None:
+    assert Settings.from_environment(NEEDED, WEB).secret_keys == {"0": "k" * 32}
+
+
+def test_a_ring_of_keys_keeps_its_order_and_the_lone_key_comes_last() -> None:
+    environ = {**NEEDED, "SECRET_KEYS": f" n1:{'n' * 32}\n m1:{'m' * 32} "}
+    assert list(Settings.from_environment(environ, WEB).secret_keys) == ["n1", "m1", "0"]
+    del environ["SECRET_KEY"]
+    assert list(Settings.from_environment(environ, WEB).secret_keys) == ["n1", "m1"]
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        "k" * 32,
+        f":{'k' * 32}",
+        f"a.b:{'k' * 32}",
+        f"{'a' * 17}:{'k' * 32}",
+        f"a:{'k' * 31}",
+        f"a:{'k' * 32} a:{'l' * 32}",
+        f"0:{'l' * 32}",
+        " ".join(f"{n}:{'k' * 32}" for n in range(1, 9)),
+    ],
+    ids=["no id", "empty id", "dotted id", "long id", "short key", "twice", "another lone one", "too many"],
+)
+def test_a_ring_that_is_none_is_refused(ring: str) -> None:
+    reason = refused({**NEEDED, "SECRET_KEYS": ring})
+    assert "SECRET_KEY" in reason
+    assert "k" * 31 not in reason, "a secret is not told"
+
+
+def test_a_webhook_secret_may_have_its_successor_beside_it() -> None:
+    two = [webhook_secret(b"n" * 24), webhook_secret(b"o" * 24)]
+    settings = Settings.from_environment({**NEEDED, "SANDBOX_WEBHOOK_SECRET": " ".join(two)}, WEB)
+    assert settings.sandbox_webhook_secrets == tuple(two)
+    assert "SANDBOX_WEBHOOK_SECRET" in refused({**NEEDED, "SANDBOX_WEBHOOK_SECRET": f"{two[0]} whsec_*"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"REDIS_CA": CA}, "REDIS_CA"),
+        ({"REDIS_URL": "rediss://127.0.0.1:1/0", "REDIS_CA": "/nowhere"}, "REDIS_CA"),
+        ({"MYSQL_SSL_CA": "/nowhere"}, "MYSQL_SSL_CA"),
+        ({"MYSQL_SSL_CA": __file__}, "MYSQL_SSL_CA"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL"),
+        ({"KAFKA_SSL_CA": CA}, "KAFKA_SSL_CA"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_USERNAME"),
+        ({"KAFKA_SASL_USERNAME": "app", "KAFKA_SASL_PASSWORD": "p"}, "KAFKA_SASL_USERNAME"),
+        ({"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM"),
+    ],
+    ids=str,
+)
+def test_encrypted_ways_to_the_servers_are_set_whole_or_refused(wrong: dict[str, str], named: str) -> None:
+    assert named in refused({**NEEDED, **wrong})
+
+
+def test_kafka_is_given_its_authority_and_its_credentials() -> None:
+    environ = {
+        **SERVERS,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SSL_CA": CA,
+        "KAFKA_SASL_USERNAME": "app",
+        "KAFKA_SASL_PASSWORD": "p",
+    }
+    options = connection_options(Settings.from_environment(environ))
+    context = options.pop("ssl_context")
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert options == {
+        "bootstrap_servers": "127.0.0.1:9092",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "app",
+        "sasl_plain_password": "p",
+    }
+    assert connection_options(Settings.from_environment(SERVERS)) == {
+        "bootstrap_servers": "127.0.0.1:9092",
+        "security_protocol": "PLAINTEXT",
+    }
 
 
 def test_an_empty_setting_has_its_default() -> None:

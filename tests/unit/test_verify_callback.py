@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def verified(headers: dict[str, str], body: bytes) -> PaymentNotice:
 
 
 def signed(
-    body: bytes, age_seconds: int = 0, secret: str = SETTINGS.sandbox_webhook_secret, notice_id: str = "msg_1"
+    body: bytes, age_seconds: int = 0, secret: str = SETTINGS.sandbox_webhook_secrets[0], notice_id: str = "msg_1"
 ) -> dict[str, str]:
     stamp = datetime.now(UTC) - timedelta(seconds=age_seconds)
     return {
@@ -62,6 +63,21 @@ def test_a_signed_callback_is_a_notice() -> None:
 def test_header_names_are_read_in_any_case() -> None:
     headers = {name.title(): value for name, value in signed(BODY).items()}
     assert verified(headers, BODY).notice_id == "msg_1"
+
+
+def test_while_the_secret_is_changed_the_old_and_the_new_one_are_good() -> None:
+    old, new = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+    provider = SandboxProvider(replace(SETTINGS, sandbox_webhook_secrets=(new, old)))
+    for secret in (old, new):
+        assert provider.verify_callback(signed(BODY, secret=secret), BODY).notice_id == "msg_1"
+    with pytest.raises(BadSignature):
+        provider.verify_callback(signed(BODY), BODY)
+
+
+def test_a_process_without_the_secret_believes_no_callback() -> None:
+    provider = SandboxProvider(replace(SETTINGS, sandbox_webhook_secrets=()))
+    with pytest.raises(BadSignature):
+        provider.verify_callback(signed(BODY), BODY)
 
 
 def test_a_stamp_is_good_for_300_seconds() -> None:

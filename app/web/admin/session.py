@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.organisers.accounts import check_password
-from app.tokens import ADMIN_SECONDS, BadToken
+from app.tokens import BadToken
 from app.web.callers import only_for
 from app.web.http import read_body
 from app.web.problems import invalid
@@ -15,13 +15,14 @@ from app.web.rendering import page
 from app.web.services import services_of
 
 ADMIN_COOKIE = "tc_admin"
+ADMIN_SECONDS = 12 * 3_600
 MAX_TRIES = 10  # wrong passwords a minute for one name
 
 
 async def admin_of(connection: HTTPConnection) -> str | None:
     """The signed-in admin's name."""
     try:
-        return services_of(connection).tokens.admin(connection.cookies.get(ADMIN_COOKIE, ""))
+        return services_of(connection).tokens.session(connection.cookies.get(ADMIN_COOKIE, ""), ADMIN_SECONDS)
     except BadToken:
         return None
 
@@ -67,7 +68,7 @@ async def login(request: Request) -> Response:
     response = RedirectResponse(_inside(next_), 303)
     response.set_cookie(
         ADMIN_COOKIE,
-        services.tokens.of_admin(name),
+        services.tokens.of_session(name),
         max_age=ADMIN_SECONDS,
         httponly=True,
         samesite="strict",

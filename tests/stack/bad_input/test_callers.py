@@ -73,9 +73,9 @@ def altered(token: str, part: int, change: Callable[[str], str]) -> str:
 
 BAD_TOKENS: dict[str, Callable[[Tokens], str]] = {
     "made up": lambda ours: "token",
-    "signed with another key": lambda ours: Tokens("x" * 64).of_buyer(new_buyer()),
+    "signed with another key": lambda ours: Tokens({"0": "x" * 64}).of_buyer(new_buyer()),
     "of another use": lambda ours: ours.of_resume(new_buyer()),
-    "an admin's": lambda ours: ours.of_admin("admin"),
+    "an admin's": lambda ours: ours.of_session("admin"),
     "without its signature": lambda ours: ours.of_buyer(new_buyer()).rpartition(".")[0],
     "saying something else": lambda ours: altered(ours.of_buyer(new_buyer()), 0, lambda text: text[:-2]),
     "of another time": lambda ours: altered(ours.of_buyer(new_buyer()), 1, lambda text: text[::-1]),
@@ -89,7 +89,7 @@ BAD_TOKENS: dict[str, Callable[[Tokens], str]] = {
 @pytest.mark.parametrize("way", ["bearer", "cookie"])
 @pytest.mark.parametrize("kind", BAD_TOKENS)
 def test_a_token_that_is_not_ours(world: World, kind: str, way: str) -> None:
-    token = BAD_TOKENS[kind](Tokens(world.stack.env["SECRET_KEY"])).encode("latin-1")
+    token = BAD_TOKENS[kind](Tokens({"0": world.stack.env["SECRET_KEY"]})).encode("latin-1")
     headers: Any = {
         "bearer": {"Authorization": b"Bearer " + token},
         "cookie": {"Cookie": b'tc_buyer="' + token + b'"'},

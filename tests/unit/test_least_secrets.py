@@ -1,0 +1,62 @@
+"""Each process of the Procfile knows the secrets it uses, and starts with those alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from app.settings import PROVIDERS, WEB, Settings
+from stack.application import ROOT, SECRETS, SERVERS, environment_of, read_procfile
+from tests.unit.test_settings import NEEDED
+
+EVERYTHING = {
+    **NEEDED,
+    "OWNER_DATABASE_URL": "mysql+asyncmy://owner:secret@127.0.0.1:3306/ticketcraze",
+    "ADMIN_PASSWORD": "a long password",
+    "SECRET_KEYS": f"a:{'a' * 32}",
+    "KAFKA_SASL_PASSWORD": "kafka",
+}
+PROCESSES = read_procfile(ROOT / "Procfile")
+ADDRESSES = SERVERS - {"KAFKA_SASL_PASSWORD"}
+
+
+def known(process: str) -> set[str]:
+    """The secrets a process is given."""
+    return environment_of(process, EVERYTHING).keys() & SECRETS
+
+
+def test_the_table() -> None:
+    assert EVERYTHING.keys() & SECRETS == SECRETS, "this test knows them all"
+    signs = {"SECRET_KEY", "SECRET_KEYS"}
+    assert known("web") == SERVERS | signs | {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
+    assert known("refunds") == known("reconcile") == SERVERS | {"SANDBOX_API_KEY"}
+    assert known("sandbox") == {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
+    assert known("crowd") == set()
+    for process in PROCESSES.keys() - {"web", "refunds", "reconcile", "sandbox"}:
+        assert known(process) == SERVERS, process
+
+
+@pytest.mark.parametrize("process", PROCESSES.keys() - {"sandbox"})
+def test_what_a_process_is_given_is_enough_for_its_settings(process: str) -> None:
+    needs = {"web": WEB, "refunds": PROVIDERS, "reconcile": PROVIDERS}.get(process, ())
+    given = {k: v for k, v in environment_of(process, EVERYTHING).items() if not k.startswith("KAFKA_SASL")}
+    Settings.from_environment(given, needs)
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"),
+    [("app.main", "SECRET_KEY"), ("workers.refunds", "SANDBOX_URL"), ("workers.reconcile", "SANDBOX_URL")],
+)
+def test_a_process_that_lacks_its_secret_says_so_and_ends(module: str, missing: str) -> None:
+    servers = {name: NEEDED[name] for name in ADDRESSES}
+    ran = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **servers},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (ran.returncode, "Traceback" in ran.stdout + ran.stderr) == (2, False)
+    assert f"{missing} is not set" in ran.stdout
