@@ -6,11 +6,16 @@ Its last 32 bits are the event's id, so an order id alone is enough to find the 
 
 import os
 import re
+import secrets
+import socket
 import uuid
 
 from app.units import now_ms
 
 ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+# This process, for as long as it lives. In containers every process is number 1, so a number would not do.
+INSTANCE = f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def new_order_id(event_id: int) -> str:

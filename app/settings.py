@@ -57,6 +57,7 @@ class Settings:
     max_waiting: int  # buyers in the lobby and the queue of one event
     max_sockets: int  # open websockets of one web process
     grace_seconds: int  # not seen for so long when called: parked
+    purge_after_seconds: int  # closed for this long: cleared away in Redis
     overbooking: float  # passes given for each available ticket
     outbox_cap: int  # holds not yet in MySQL, before reserving answers 503
     max_orders_per_buyer: int
@@ -100,7 +101,8 @@ class Settings:
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
             max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
-            grace_seconds=read.whole("GRACE_SECONDS", 30, 5, 3_600),
+            grace_seconds=read.whole("GRACE_SECONDS", 30, 20, 300),
+            purge_after_seconds=read.whole("PURGE_AFTER_SECONDS", 86_400, 0, 31_536_000),
             overbooking=read.ratio("OVERBOOKING", 1.1, 1.0, 10.0),
             outbox_cap=read.whole("OUTBOX_CAP", 100_000, 1, 10_000_000),
             max_orders_per_buyer=read.whole("MAX_ORDERS_PER_BUYER", 20, 1, 1_000),

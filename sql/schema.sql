@@ -17,8 +17,19 @@ CREATE TABLE events (
     max_per_buyer    INT UNSIGNED   NOT NULL,
     draw_secret      CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- published after the draw
     created_at       DATETIME(3)    NOT NULL,
+    on_sale_at       DATETIME(3)    NULL, -- put into Redis for the first time; NULL: still to be done
+    purged_at        DATETIME(3)    NULL, -- cleared away in Redis, for good; NULL: Redis should have it
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- While a sale is paused its clock stands still: a hold ends later by every pause between its beginning and its end.
+CREATE TABLE pauses (
+    event_id INT UNSIGNED NOT NULL,
+    began_at DATETIME(3)  NOT NULL,
+    ended_at DATETIME(3)  NULL, -- while it lasts
+    PRIMARY KEY (event_id, began_at),
+    CONSTRAINT pauses_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE skus (

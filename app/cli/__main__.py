@@ -168,7 +168,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:
     async with open_database(settings) as database, open_redis(settings) as redis:
         for event in await sales.list_events(database):
             try:
-                state, stock, _ = await read_sale(redis, event.id)
+                state, stock, _ = await read_sale(redis, event)
                 state = public_state(state, stock)
                 available, held, sold = (
                     sum(getattr(s, name) for s in stock.values()) for name in ("available", "held", "sold")
@@ -199,7 +199,7 @@ async def _set_state(settings: Settings, arguments: argparse.Namespace) -> Answe
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.find_event(database, arguments.slug)
         await sales.set_state(database, redis, event, arguments.state, "", "The command line")
-        state, stock, _ = await read_sale(redis, event.id)
+        state, stock, _ = await read_sale(redis, event)
     told = public_state(state, stock)
     return {"slug": event.slug, "sale": told}, f"{event.slug}: {told}"
 

@@ -2,6 +2,7 @@
 
 EVENTS = "tc:events"  # set: ids of the events that workers look after
 PROCESSES = "tc:processes"  # hash: process -> its last report
+PRESENCE = "tc:presence"  # hash: web process -> since when and until when it has told who is here
 VERDICT = "tc:verdict"  # text: what the last reconciliation found
 HEARTBEAT = "tc:heartbeat"  # channel: a silent subscription would look healthy for ever
 LIVE_PATTERN = "tc:{*}:live"

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.websockets import WebSocket
 
+from app.ids import INSTANCE
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
 from app.infra.redis import NotReady
 from app.live import news
@@ -26,7 +27,9 @@ from app.live.frames import encode
 from app.live.shapes import NEAR_FRONT, PingFrame, order_frame, stock_frame
 from app.live.socket import Line, Socket
 from app.orders.reading import held_orders_of
-from app.sale.waiting_room import Place, RankTable, look_many, mark_seen, rank_table
+from app.sale.pace import eta_seconds
+from app.sale.presence import mark_seen, report_presence
+from app.sale.waiting_room import Place, RankTable, look_many, rank_table
 from app.units import iso, now_ms
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Room:
     sockets: dict[str, list[Socket]] = field(default_factory=lambda: defaultdict(list))  # by buyer, oldest first
     stock_text: str = ""  # the frame told last
     state: str = ""
+    paused: bool = False
     trouble: str = ""  # why the last tick could not be
 
     def all(self) -> list[Socket]:
@@ -110,7 +114,11 @@ class Hub:
         if not room.stock_text:
             table = await rank_table(self._redis, socket.event_id)
             room.stock_text, room.state = encode(stock_frame(table.state, table.stock)), table.state
+            room.paused = table.pace.state == "paused"
         socket.post("stock", room.stock_text)
+        await self._tell_orders(socket)
+
+    async def _tell_orders(self, socket: Socket) -> None:
         for order in await held_orders_of(self._redis, socket.event_id, socket.buyer_id):
             socket.tell_order(
                 order_frame(order.id, order.status, order.version, order.total_minor, order.expires_at_ms)
@@ -230,12 +238,17 @@ class Hub:
         tell_stock = text != room.stock_text and (full or table.state != room.state)
         if tell_stock:
             room.stock_text, room.state = text, table.state
+        # While the sale is paused its clock stands still: passes and holds get another end when that changes.
+        paused = table.pace.state == "paused"
+        ends_moved, room.paused = paused != room.paused, paused
         now = time.monotonic()
         doubtful = []
         async for socket in _in_slices(sockets):
             if tell_stock:
                 socket.post("stock", text)
-            if _is_doubtful(socket.place, table):
+            if ends_moved and socket.versions:
+                await self._tell_orders(socket)
+            if _is_doubtful(socket.place, table) or (ends_moved and socket.place.status == "admitted"):
                 doubtful.append(socket)
             elif place := _moved(socket, table, now):
                 socket.tell_place(place)
@@ -245,10 +258,17 @@ class Hub:
         """Reports who is here; apart from the ticks, which may take their time."""
         while True:
             await self._for_each_room(list(self._rooms), self._mark)
+            try:
+                await report_presence(self._redis, INSTANCE)
+            except RedisError as error:
+                log.warning("presence is not reported: %s", error)
             await asyncio.sleep(SEEN_SECONDS)
 
     async def _mark(self, event_id: int, room: Room) -> None:
-        await mark_seen(self._redis, event_id, list(room.sockets))
+        places = [socket.place for socket in room.all()]
+        numbers = {place.number for place in places if place.status == "waiting"}
+        arrivals = {place.arrival for place in places if place.status == "lobby"}
+        await mark_seen(self._redis, event_id, numbers, arrivals)
 
     async def _keep_pinging(self) -> None:
         while True:
@@ -287,6 +307,8 @@ def _is_doubtful(place: Place, table: RankTable) -> bool:
         return table.state not in ("scheduled", "closed")
     if place.status == "waiting":
         return not table.numbers or place.number < table.numbers[0]
+    if table.pace.state == "paused":
+        return False
     return place.status == "admitted" and place.expires_at_ms < now_ms()
 
 
@@ -294,13 +316,19 @@ def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:
     """The place to show, if it changed enough: near the front always, else by 1% or after ten seconds."""
     was = socket.place
     if was.status == "waiting":
-        place = Place("waiting", was.number, table.place(was.number), table.waiting, 0, table.rate_per_minute)
+        place = Place("waiting", was.number, table.place(was.number), table.waiting, 0, 0, table.pace)
         moved = was.position - place.position
+        refresh = now - socket.told_at >= REFRESH_SECONDS
         if not moved and place.waiting == was.waiting:
-            return None
+            # The longer nobody moves, the later the time that is told.
+            return place if refresh and _eta(place) != _eta(was) else None
         near = moved and place.position <= NEAR_FRONT
-        if near or abs(moved) * 100 >= was.position + 1 or now - socket.told_at >= REFRESH_SECONDS:
+        if near or refresh or abs(moved) * 100 >= was.position + 1:
             return place
     elif was.status == "lobby" and now - socket.told_at >= 2 and table.lobby != was.waiting:
-        return Place("lobby", 0, 0, table.lobby, 0, table.rate_per_minute)
+        return Place("lobby", 0, 0, table.lobby, 0, was.arrival, table.pace)
     return None
+
+
+def _eta(place: Place) -> tuple[int, int] | None:
+    return eta_seconds(place.position, place.pace)

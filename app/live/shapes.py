@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
 from app.sale.catalog import Event, Stock
-from app.sale.waiting_room import Place, eta_seconds
+from app.sale.pace import chance, eta_seconds
+from app.sale.waiting_room import Place
 from app.units import iso
 
 NEAR_FRONT = 100
@@ -28,6 +29,7 @@ class SkuFacts(Struct, frozen=True):
     price: Money
     currency: str
     available: int
+    held: int
 
 
 class EventFacts(Struct, frozen=True):
@@ -55,13 +57,19 @@ class EventList(Struct, frozen=True):
 
 
 class PlaceFacts(Struct, frozen=True):
-    """Where a buyer stands. `position` is how many are ahead; `eta_seconds` from when to when to be called."""
+    """Where a buyer stands. `position` is how many are ahead.
+
+    `eta_seconds` is from when to when they are likely to be called; null while nobody is let in. `left` is how
+    many tickets are not sold yet, and `chance` whether they are likely to last until this buyer's turn.
+    """
 
     status: PlaceStatus
     number: int | None
     position: int | None
     waiting: int
     eta_seconds: tuple[int, int] | None
+    left: int | None
+    chance: Literal["good", "unlikely", "none"] | None
     expires_at: Time | None
     poll_after_ms: int
 
@@ -231,6 +239,7 @@ def event_facts(event: Event, state: str, stock: dict[int, Stock], notice: str |
                 price=sku.price_minor,
                 currency=event.currency,
                 available=stock[sku.id].available if sku.id in stock else 0,
+                held=stock[sku.id].held if sku.id in stock else 0,
             )
             for sku in event.skus
         ],
@@ -248,7 +257,9 @@ def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
         number=place.number or None,
         position=place.position if waits else 0 if place.status == "admitted" else None,
         waiting=place.waiting,
-        eta_seconds=eta_seconds(place.position, place.rate_per_minute) if waits else None,
+        eta_seconds=eta_seconds(place.position, place.pace) if waits else None,
+        left=place.pace.left if waits and place.pace.measured else None,
+        chance=chance(place.position, place.pace) if waits else None,  # type: ignore[arg-type]  # one of them
         expires_at=iso(place.expires_at_ms) if place.expires_at_ms else None,
         poll_after_ms=2_000 if waits and place.position < NEAR_FRONT else 5_000,
         **more,

@@ -1,73 +1,133 @@
+#!lua flags=allow-oom
 -- Lets the next buyers in. Ended passes are taken back first. Seats to give are the least of
 --   rate: a token bucket that holds one second's worth (at least one),
 --   room: active passes the event allows, less those there are,
 --   stock: available tickets times the overbooking factor, less the passes that hold nothing yet.
 -- A buyer who was not seen for the grace period is parked: the number stays theirs, and nobody waits for them.
+-- What it costs depends on how many it looks at, never on how many wait, shop or have bought.
+-- While the sale is paused its clock stands still, and nothing happens.
 --
--- KEYS  1 sale  2 stock  3 queue  4 parked  5 passes  6 served  7 seen  8 bought
--- ARGV  1 grace ms  2 overbooking factor  3 most to look at in one call  4 channel for live news
--- Answers  {how many were let in, lapsed, parked}
+-- KEYS  1 sale  2 stock  3 queue  4 parked  5 passes  6 idle  7 served  8 numbers  9 bought  10 flow  11 totals
+-- ARGV  1 overbooking factor  2 most to look at in one call  3 channel for live news
+--       4 "1" if buyers may be parked  5 grace ms  6 length of a presence bucket in ms
+--       7 what the keys of those buckets begin with
+-- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
 local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
-    'tokens', 'refilled_at_ms')
-if sale[1] ~= '1' then return {0, 0, 0} end
+    'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms')
+if sale[1] ~= '1' or sale[2] == 'paused' then return {0, 0, 0, 0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local clock_ms = now_ms - tonumber(sale[8] or 0)
+local most = tonumber(ARGV[2])
 
-local lapsed = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now_ms, 'LIMIT', 0, ARGV[3])
-for _, buyer in ipairs(lapsed) do
-    redis.call('ZREM', KEYS[5], buyer)
-end
-redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now_ms)
+local lapsed = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', clock_ms, 'LIMIT', 0, most)
 if #lapsed > 0 then
-    redis.call('PUBLISH', ARGV[4], cjson.encode({kind = 'lapsed', buyers = lapsed}))
+    redis.call('ZREM', KEYS[5], unpack(lapsed))
+    redis.call('SREM', KEYS[6], unpack(lapsed))
+    redis.call('HINCRBY', KEYS[11], 'passes_lapsed', #lapsed)
+    redis.call('PUBLISH', ARGV[3], cjson.encode({kind = 'lapsed', buyers = lapsed}))
 end
-if sale[2] ~= 'open' then return {0, #lapsed, 0} end
+local served = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', clock_ms, 'LIMIT', 0, most)
+if #served > 0 then redis.call('ZREM', KEYS[7], unpack(served)) end
+local more = (#lapsed == most or #served == most) and 1 or 0
+if sale[2] ~= 'open' then return {0, #lapsed, 0, more} end
 
 local rate_per_ms = tonumber(sale[3]) / 60000
 local burst = math.max(1, rate_per_ms * 1000)
 local elapsed_ms = now_ms - tonumber(sale[7] or now_ms)
 local tokens = math.min(burst, tonumber(sale[6] or 1) + math.max(0, elapsed_ms) * rate_per_ms)
+local available, held = 0, 0
+local stock = redis.call('HGETALL', KEYS[2])
+for i = 1, #stock, 2 do
+    if string.sub(stock[i], -10) == ':available' then available = available + tonumber(stock[i + 1]) end
+    if string.sub(stock[i], -5) == ':held' then held = held + tonumber(stock[i + 1]) end
+end
+local free = math.min(tonumber(sale[4]) - redis.call('ZCARD', KEYS[5]),
+    math.ceil(available * tonumber(ARGV[1])) - redis.call('SCARD', KEYS[6]))
+local seats = math.min(math.floor(tokens), free)
 
-local active = redis.call('ZRANGE', KEYS[5], 0, -1)
-local seats = math.min(math.floor(tokens), tonumber(sale[4]) - #active)
-if seats > 0 then
-    local available = 0
-    local stock = redis.call('HGETALL', KEYS[2])
-    for i = 1, #stock, 2 do
-        if string.sub(stock[i], -10) == ':available' then available = available + tonumber(stock[i + 1]) end
-    end
-    local idle = #active
-    if #active > 0 then
-        idle = 0
-        for first = 1, #active, 1000 do
-            local bought = redis.call('HMGET', KEYS[8], unpack(active, first, math.min(first + 999, #active)))
-            for _, tickets in ipairs(bought) do
-                if not tickets or tonumber(tickets) == 0 then idle = idle + 1 end
-            end
+-- Which of these (buyer, number, buyer, number, ...) were seen: by the newest bucket first, so that those who are
+-- here are found at once.
+local newest, oldest = math.floor(now_ms / ARGV[6]), math.floor((now_ms - ARGV[5]) / ARGV[6])
+local function find_present(heads)
+    local present, unseen = {}, {}
+    for i = 2, #heads, 2 do unseen[#unseen + 1] = i end
+    local bucket = newest
+    while #unseen > 0 and bucket >= oldest do
+        local asked = {}
+        for _, i in ipairs(unseen) do
+            asked[#asked + 1], asked[#asked + 2], asked[#asked + 3] = 'GET', 'u1', heads[i]
         end
+        local bits = redis.call('BITFIELD_RO', ARGV[7] .. string.format('%.0f', bucket), unpack(asked))
+        local still = {}
+        for at, i in ipairs(unseen) do
+            if bits[at] == 1 then present[i] = true else still[#still + 1] = i end
+        end
+        unseen, bucket = still, bucket - 1
     end
-    seats = math.min(seats, math.ceil(available * tonumber(ARGV[2])) - idle)
+    return present
 end
 
 local admitted, numbers, parked, looked = {}, {}, 0, 0
-local pass_end_ms = now_ms + tonumber(sale[5]) * 1000
-while #admitted < seats and looked < tonumber(ARGV[3]) do
-    local head = redis.call('ZPOPMIN', KEYS[3])
-    if #head == 0 then break end
-    looked = looked + 1
-    local last_seen_ms = tonumber(redis.call('ZSCORE', KEYS[7], head[1]) or 0)
-    if now_ms - last_seen_ms > tonumber(ARGV[1]) then
-        redis.call('ZADD', KEYS[4], head[2], head[1])
-        parked = parked + 1
-    else
-        redis.call('ZADD', KEYS[5], pass_end_ms, head[1])
-        admitted[#admitted + 1] = head[1]
-        numbers[#admitted] = tonumber(head[2])
+local pass_end_ms = string.format('%.0f', clock_ms + tonumber(sale[5]) * 1000)
+while #admitted < seats and looked < most do
+    local heads = redis.call('ZPOPMIN', KEYS[3], math.min(seats - #admitted, most - looked))
+    if #heads == 0 then break end
+    looked = looked + #heads / 2
+    local present = ARGV[4] == '1' and find_present(heads)
+    local come, known, away = {}, {}, {}
+    for i = 1, #heads, 2 do
+        local buyer, number = heads[i], heads[i + 1]
+        if present and not present[i + 1] then
+            away[#away + 1], away[#away + 2] = number, buyer
+        else
+            come[#come + 1], come[#come + 2] = pass_end_ms, buyer
+            known[#known + 1], known[#known + 2] = buyer, number
+            admitted[#admitted + 1] = buyer
+            numbers[#admitted] = tonumber(number)
+        end
+    end
+    if #away > 0 then
+        redis.call('ZADD', KEYS[4], unpack(away))
+        parked = parked + #away / 2
+    end
+    if #come > 0 then
+        redis.call('ZADD', KEYS[5], unpack(come))
+        redis.call('HSET', KEYS[8], unpack(known))
     end
 end
-redis.call('HSET', KEYS[1], 'tokens', tokens - #admitted, 'refilled_at_ms', now_ms)
 if #admitted > 0 then
-    redis.call('PUBLISH', ARGV[4],
-        cjson.encode({kind = 'admitted', buyers = admitted, numbers = numbers, expires_at_ms = pass_end_ms}))
+    local idle = {}
+    for i, tickets in ipairs(redis.call('HMGET', KEYS[9], unpack(admitted))) do
+        if not tickets or tonumber(tickets) == 0 then idle[#idle + 1] = admitted[i] end
+    end
+    if #idle > 0 then redis.call('SADD', KEYS[6], unpack(idle)) end
+    redis.call('HINCRBY', KEYS[11], 'admitted', #admitted)
+    redis.call('PUBLISH', ARGV[3], cjson.encode({kind = 'admitted', buyers = admitted, numbers = numbers,
+        expires_at_ms = now_ms + tonumber(sale[5]) * 1000}))
 end
-return {#admitted, #lapsed, parked}
+
+-- How many came in during the last minute and the last five, in buckets of ten seconds: what times are told from.
+local since_ms = tonumber(sale[9] or now_ms)
+local slot = math.floor(now_ms / 10000)
+if #admitted > 0 then redis.call('HINCRBY', KEYS[10], string.format('%.0f', slot), #admitted) end
+local minute, five = 0, 0
+local flow = redis.call('HGETALL', KEYS[10])
+for i = 1, #flow, 2 do
+    local age = slot - tonumber(flow[i])
+    if age > 29 then
+        redis.call('HDEL', KEYS[10], flow[i])
+    else
+        five = five + tonumber(flow[i + 1])
+        if age <= 5 then minute = minute + tonumber(flow[i + 1]) end
+    end
+end
+local into_slot_ms = now_ms % 10000
+redis.call('HSET', KEYS[1], 'tokens', tokens - #admitted, 'refilled_at_ms', string.format('%.0f', now_ms),
+    'measured_since_ms', string.format('%.0f', since_ms),
+    'pace', string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f',
+        minute, math.min(now_ms - since_ms, 50000 + into_slot_ms),
+        five, math.min(now_ms - since_ms, 290000 + into_slot_ms),
+        math.max(0, free - #admitted), available, held))
+if looked >= most and #admitted < seats then more = 1 end
+return {#admitted, #lapsed, parked, more}

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The sale's time has come: the lobby is frozen, and the next numbers are kept for those in it.
 -- Whoever arrives from now on gets a later number.
 --

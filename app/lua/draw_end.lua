@@ -1,15 +1,54 @@
--- Gives some of those in the lobby the number the draw found for them; the last call opens the sale.
--- Doing it again gives the same numbers to the same buyers.
+#!lua flags=allow-oom
+-- Gives some of those in the lobby the number the draw found for them; the last call opens the sale, or does what
+-- the organiser asked for meanwhile. Doing it again gives the same numbers to the same buyers.
+-- Who left meanwhile gets none; who was seen in the lobby counts as seen in the queue.
 --
--- KEYS  1 sale  2 queue  3 numbers
--- ARGV  1 "1" if this is the last call  2 channel for live news  3.. number, buyer, number, buyer, ...
--- Answers  "OPEN" or "MORE"; "STALE" when the draw is over
-if redis.call('HGET', KEYS[1], 'state') ~= 'drawing' then return 'STALE' end
-for i = 3, #ARGV, 2 do
-    redis.call('ZADD', KEYS[2], ARGV[i], ARGV[i + 1])
-    redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i])
+-- KEYS  1 sale  2 queue  3 entrants  4 leavers
+-- ARGV  1 "1" if this is the last call  2 channel for live news  3 length of a presence bucket in ms
+--       4 how many seconds a bucket is kept  5 what the keys of the queue's buckets begin with
+--       6 the same for the lobby's  7 how many buckets to look back
+--       8.. number, buyer, arrival, ... 1,000 buyers at most
+-- Answers  the state of the sale afterwards ("drawing" while there is more); "STALE" when the draw is over
+local sale = redis.call('HMGET', KEYS[1], 'state', 'after_draw', 'after_draw_notice')
+if sale[1] ~= 'drawing' then return 'STALE' end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local leavers = redis.call('EXISTS', KEYS[4]) == 1
+local placed, numbers, asked = {}, {}, {}
+for i = 8, #ARGV, 3 do
+    if not leavers or redis.call('SISMEMBER', KEYS[4], ARGV[i + 1]) == 0 then
+        placed[#placed + 1], placed[#placed + 2] = ARGV[i], ARGV[i + 1]
+        numbers[#numbers + 1] = ARGV[i]
+        asked[#asked + 1], asked[#asked + 2], asked[#asked + 3] = 'GET', 'u1', ARGV[i + 2]
+    end
 end
-if ARGV[1] ~= '1' then return 'MORE' end
-redis.call('HSET', KEYS[1], 'state', 'open')
+if #placed > 0 then
+    redis.call('ZADD', KEYS[2], unpack(placed))
+    local bucket = math.floor(now_ms / ARGV[3])
+    for back = 0, tonumber(ARGV[7]) - 1 do
+        local name = string.format('%.0f', bucket - back)
+        local bits, seen = redis.call('BITFIELD_RO', ARGV[6] .. name, unpack(asked)), {}
+        for at, bit in ipairs(bits) do
+            if bit == 1 then
+                local last = #seen
+                seen[last + 1], seen[last + 2], seen[last + 3], seen[last + 4] = 'SET', 'u1', numbers[at], '1'
+            end
+        end
+        if #seen > 0 then
+            redis.call('BITFIELD', ARGV[5] .. name, unpack(seen))
+            redis.call('EXPIRE', ARGV[5] .. name, ARGV[4])
+        end
+    end
+end
+if ARGV[1] ~= '1' then return 'drawing' end
+
+local state = sale[2] or 'open'
+local at = string.format('%.0f', now_ms)
+redis.call('HSET', KEYS[1], 'state', state, 'notice', sale[3] or '', 'measured_since_ms', at, 'refilled_at_ms', at)
+redis.call('HDEL', KEYS[1], 'after_draw', 'after_draw_notice')
+if state == 'paused' then redis.call('HSET', KEYS[1], 'paused_at_ms', at) end
+if state == 'closed' then redis.call('HSET', KEYS[1], 'closed_at_ms', at) end
+redis.call('UNLINK', KEYS[3], KEYS[4])
 redis.call('PUBLISH', ARGV[2], cjson.encode({kind = 'sale'}))
-return 'OPEN'
+return state

@@ -1,10 +1,10 @@
 -- Late money: takes the stock of an order that gave it up out of sale again, if it is still there.
 -- Idempotent: an order that has its stock answers "RECLAIMED". settle.lua makes it sold, or gives it back.
 --
--- KEYS  1 sale  2 stock  3 holds  4 bought  5 the order
+-- KEYS  1 sale  2 stock  3 holds  4 bought  5 the order  6 idle
 -- ARGV  1 order id
 -- Answers  "RECLAIMED" or "GONE"
-local order = redis.call('HMGET', KEYS[5], 'buyer', 'items', 'tickets', 'claim', 'expires_at_ms')
+local order = redis.call('HMGET', KEYS[5], 'buyer', 'items', 'tickets', 'claim', 'expires_at_ms', 'stopped_ms')
 if not order[1] then return 'GONE' end
 if order[4] ~= 'none' then return 'RECLAIMED' end
 local limit = tonumber(redis.call('HGET', KEYS[1], 'max_per_buyer'))
@@ -17,6 +17,7 @@ for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
     redis.call('HINCRBY', KEYS[2], sku .. ':held', quantity)
 end
 redis.call('HINCRBY', KEYS[4], order[1], order[3])
-redis.call('ZADD', KEYS[3], order[5], ARGV[1])
+redis.call('SREM', KEYS[6], order[1])
+redis.call('ZADD', KEYS[3], order[5] - (order[6] or 0), ARGV[1])
 redis.call('HSET', KEYS[5], 'claim', 'held')
 return 'RECLAIMED'

@@ -2,13 +2,15 @@
 -- The same Idempotency-Key gets the same answer for ever, whatever became of the order.
 --
 -- KEYS  1 sale  2 stock  3 passes  4 served  5 bought  6 holds  7 outbox  8 answers of this buyer  9 the order
+--       10 idle  11 totals
 -- ARGV  1 order id  2 event id  3 buyer  4 Idempotency-Key  5 hash of the request
 --       6 most entries in the outbox  7 most orders a buyer  8.. sku, quantity, sku, quantity, ...
 -- Answers
 --   {"HELD", order id, total, expires_at_ms}   also when this key was answered before
 --   {"KEY_REUSED"} {"NOT_READY"} {"SOLD_OUT", sku, available} {"UNKNOWN_SKU", sku} {"PAUSED"} {"CLOSED"}
 --   {"NO_PASS"} {"LIMIT", tickets held and bought, limit} {"TOO_MANY"} {"BUSY"}
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency')
+local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency',
+    'stopped_ms')
 if sale[1] ~= '1' then return {'NOT_READY'} end
 
 local answered = redis.call('HGET', KEYS[8], ARGV[4])
@@ -36,8 +38,10 @@ if sale[2] == 'closed' then return {'CLOSED'} end
 local buyer = ARGV[3]
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- passes and holds end by the sale's clock, which stands still while it is paused
+local stopped_ms = tonumber(sale[6] or 0)
 local pass_end = redis.call('ZSCORE', KEYS[3], buyer) or redis.call('ZSCORE', KEYS[4], buyer)
-if not pass_end or tonumber(pass_end) <= now_ms then return {'NO_PASS'} end
+if not pass_end or tonumber(pass_end) <= now_ms - stopped_ms then return {'NO_PASS'} end
 
 local has = tonumber(redis.call('HGET', KEYS[5], buyer) or 0)
 if has + tickets > tonumber(sale[3]) then return {'LIMIT', has, tonumber(sale[3])} end
@@ -60,10 +64,13 @@ total = string.format('%.0f', total)
 expires_at_ms = string.format('%.0f', expires_at_ms)
 local placed_at_ms = string.format('%.0f', now_ms)
 redis.call('HINCRBY', KEYS[5], buyer, tickets)
-redis.call('ZADD', KEYS[6], expires_at_ms, ARGV[1])
+redis.call('SREM', KEYS[10], buyer)
+redis.call('HINCRBY', KEYS[11], 'placed', 1)
+redis.call('ZADD', KEYS[6], string.format('%.0f', expires_at_ms - stopped_ms), ARGV[1])
 redis.call('HSET', KEYS[9], 'buyer', buyer, 'items', items, 'tickets', tickets, 'total', total,
     'currency', sale[5], 'status', 'HELD', 'version', 0, 'claim', 'held',
     'placed_at_ms', placed_at_ms, 'expires_at_ms', expires_at_ms)
+if stopped_ms > 0 then redis.call('HSET', KEYS[9], 'stopped_ms', sale[6]) end
 redis.call('HSET', KEYS[8], ARGV[4], ARGV[1] .. ' ' .. ARGV[5] .. ' ' .. total .. ' ' .. expires_at_ms)
 redis.call('XADD', KEYS[7], '*', 'type', 'OrderPlaced', 'order_id', ARGV[1], 'event_id', ARGV[2],
     'buyer', buyer, 'items', items, 'total', total, 'currency', sale[5],

@@ -1,7 +1,7 @@
 -- What the books now say of some orders of one event: stock follows, and whoever watches is told.
 -- Idempotent: stock moves from the claim an order has to the claim it should have, so a repeat moves nothing.
 --
--- KEYS  1 stock  2 holds  3 bought  4 passes  5 served  6 outbox  7.. the orders
+-- KEYS  1 stock  2 holds  3 bought  4 passes  5 served  6 outbox  7 sale  8 idle  9 totals  10.. the orders
 -- ARGV  1 channel for live news  2 consumer group of the outbox  3 how many orders
 --       then for each order: order id, status, version, claim ("held", "sold" or "none")
 --       then the outbox entries whose facts are in the books
@@ -10,12 +10,16 @@ local unknown, news = 0, {}
 local function field(claim)
     return claim == 'none' and 'available' or claim
 end
+local sale = redis.call('HMGET', KEYS[7], 'stopped_ms', 'paused_at_ms')
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local stopped_ms = tonumber(sale[1] or 0) + (sale[2] and now_ms - tonumber(sale[2]) or 0)
 local count = tonumber(ARGV[3])
 for i = 1, count do
-    local key = KEYS[6 + i]
+    local key = KEYS[9 + i]
     local id, status, version, claim = unpack(ARGV, 4 * i, 4 * i + 3)
     local order = redis.call('HMGET', key, 'buyer', 'items', 'tickets', 'claim', 'version', 'total',
-        'expires_at_ms')
+        'expires_at_ms', 'stopped_ms', 'status')
     if not order[1] then
         unknown = unknown + 1
     elseif tonumber(version) >= tonumber(order[5]) then
@@ -25,10 +29,14 @@ for i = 1, count do
                 redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(was), -quantity)
                 redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(claim), quantity)
             end
-            if was == 'none' then redis.call('HINCRBY', KEYS[3], buyer, order[3]) end
-            if claim == 'none' then redis.call('HINCRBY', KEYS[3], buyer, -order[3]) end
+            if was == 'none' then
+                redis.call('HINCRBY', KEYS[3], buyer, order[3])
+                redis.call('SREM', KEYS[8], buyer)
+            elseif claim == 'none' and redis.call('HINCRBY', KEYS[3], buyer, -order[3]) == 0
+                and redis.call('ZSCORE', KEYS[4], buyer)
+            then redis.call('SADD', KEYS[8], buyer) end
             if was == 'held' then redis.call('ZREM', KEYS[2], id) end
-            if claim == 'held' then redis.call('ZADD', KEYS[2], order[7], id) end
+            if claim == 'held' then redis.call('ZADD', KEYS[2], order[7] - (order[8] or 0), id) end
             -- who has bought takes no seat any more, and may go on shopping until the pass ends
             local pass_end = claim == 'sold' and redis.call('ZSCORE', KEYS[4], buyer)
             if pass_end then
@@ -36,9 +44,12 @@ for i = 1, count do
                 redis.call('ZADD', KEYS[5], pass_end, buyer)
             end
         end
+        if order[9] ~= status then redis.call('HINCRBY', KEYS[9], status, 1) end
         redis.call('HSET', key, 'status', status, 'version', version, 'claim', claim)
+        -- a hold ends later by as long as the sale has been paused since it was made
+        local longer_ms = claim == 'held' and stopped_ms - (order[8] or 0) or 0
         news[#news + 1] = {order_id = id, buyer = buyer, status = status, version = tonumber(version),
-            total = tonumber(order[6]), expires_at_ms = tonumber(order[7])}
+            total = tonumber(order[6]), expires_at_ms = tonumber(order[7]) + longer_ms}
     end
 end
 for i = 4 + 4 * count, #ARGV do

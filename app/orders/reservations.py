@@ -60,6 +60,7 @@ async def reserve(
             *keys(event_id, "sale", "stock", "passes", "served", "bought", "holds", "outbox"),
             key(event_id, f"answers:{buyer_id}"),
             order_key(event_id, order_id),
+            *keys(event_id, "idle", "totals"),
         ],
         [
             order_id,
@@ -131,7 +132,9 @@ async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_id
             redis,
             "settle",
             [
-                *keys(event_id, "stock", "holds", "bought", "passes", "served", "outbox"),
+                *keys(
+                    event_id, "stock", "holds", "bought", "passes", "served", "outbox", "sale", "idle", "totals"
+                ),
                 *(order_key(event_id, order.id) for order in chunk),
             ],
             [*args, *outbox_ids[first : first + SETTLE_CHUNK]],
@@ -146,6 +149,7 @@ async def reclaim(redis: Redis, order: Order) -> bool:
         [
             *keys(order.event_id, "sale", "stock", "holds", "bought"),
             order_key(order.event_id, order.id),
+            key(order.event_id, "idle"),
         ],
         [order.id],
     )
@@ -153,8 +157,11 @@ async def reclaim(redis: Redis, order: Order) -> bool:
 
 
 async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[tuple[str, int]]:
-    """(order id, end ms) of holds whose end has passed and that are still there, `most` of each event."""
-    calls: list[scripts.Call] = [(keys(event_id, "holds"), [most]) for event_id in event_ids]
+    """(order id, end ms) of holds whose end has passed and that are still there, `most` of each event.
+
+    None of a sale that is paused; the end has the pauses in it.
+    """
+    calls: list[scripts.Call] = [(keys(event_id, "sale", "holds"), [most]) for event_id in event_ids]
     answers = await scripts.run_many(redis, "due_holds", calls)
     return [
         (order_id, int(end_ms)) for flat in answers for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)

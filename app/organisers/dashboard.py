@@ -42,7 +42,7 @@ async def snapshot(redis: Redis, database: Database, event: Event) -> dict[str, 
         "event": {
             "slug": event.slug,
             "name": event.name,
-            "sale": public_state(state, stock) if state else "not_ready",
+            "sale": "drawing" if state == "drawing" else public_state(state, stock) if state else "not_ready",
             "notice": notice or None,
             "opens_at": iso(int(opens_at_ms or event.opens_at_ms)),
             "rate_per_minute": event.rate_per_minute,

@@ -1,5 +1,6 @@
 """Admission: who comes in now. The rule itself is app/lua/admit.lua."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,24 +8,54 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
+from app.sale.presence import BUCKET_MS, bucket_prefixes
 
-MOST_AT_ONCE = 1_000
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 500
+NAMES = (
+    "sale", "stock", "queue", "parked", "passes", "idle", "served", "numbers", "bought", "flow", "totals",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """How many buyers of one event were let in, lost their pass, and were parked."""
+    """How many buyers of one event were let in, lost their pass, and were parked; whether there is more."""
 
     admitted: int
     lapsed: int
     parked: int
+    more: bool
 
 
-async def admit(redis: Redis, event_ids: Sequence[int], grace_seconds: int, overbooking: float) -> list[Admitted]:
-    """Lets the next buyers of each event in, in one round trip; the results in the order of the events."""
-    names = ("sale", "stock", "queue", "parked", "passes", "served", "seen", "bought")
+async def admit(
+    redis: Redis, event_ids: Sequence[int], *, overbooking: float, may_park: bool, grace_seconds: int
+) -> dict[int, Admitted]:
+    """Lets the next buyers of each event in, in one round trip: what happened, by event.
+
+    `may_park` says whether it is known who is here. An event that cannot be asked is left out and stops no other.
+    Raises RedisError when Redis does not answer.
+    """
     calls: list[scripts.Call] = [
-        (keys(event_id, *names), [grace_seconds * 1000, overbooking, MOST_AT_ONCE, live_channel(event_id)])
+        (
+            keys(event_id, *NAMES),
+            [
+                overbooking,
+                MOST_AT_ONCE,
+                live_channel(event_id),
+                "1" if may_park else "0",
+                grace_seconds * 1000,
+                BUCKET_MS,
+                bucket_prefixes(event_id)[0],
+            ],
+        )
         for event_id in event_ids
     ]
-    return [Admitted(*answer) for answer in await scripts.run_many(redis, "admit", calls)]
+    results: dict[int, Admitted] = {}
+    for event_id, answer in zip(event_ids, await scripts.run_each(redis, "admit", calls), strict=True):
+        if isinstance(answer, Exception):
+            log.error("event %s: nobody can be let in: %s", event_id, answer)
+        else:
+            admitted, lapsed, parked, more = answer
+            results[event_id] = Admitted(admitted, lapsed, parked, bool(more))
+    return results

@@ -1,6 +1,7 @@
 """Events and skus, and what may be said about a sale: pure, nothing here talks to the outside."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -25,6 +26,10 @@ class Sku:
     name: str
     price_minor: int
     capacity: int
+    sold: int = 0  # as the books have it
+
+
+Pause = tuple[int, int]  # began, ended in UTC ms; ended 0 while it lasts
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Event:
     max_per_buyer: int
     draw_secret: str
     skus: tuple[Sku, ...]
+    pauses: tuple[Pause, ...] = ()
+    purged: bool = False  # over for good, and cleared away in Redis
 
     @property
     def draw_commitment(self) -> str:
@@ -113,6 +120,14 @@ def parse_stock(fields: dict[str, str]) -> dict[int, Stock]:
         )
         for sku_id in ids
     }
+
+
+def end_after_pauses(began_ms: int, end_ms: int, pauses: Sequence[Pause], now_ms: int) -> int:
+    """When a hold or a pass ends that was given at `began_ms` until `end_ms`: later by every pause in between."""
+    for pause_began_ms, pause_ended_ms in sorted(pauses):
+        if began_ms <= pause_began_ms < end_ms:
+            end_ms += max(0, (pause_ended_ms or now_ms) - pause_began_ms)
+    return end_ms
 
 
 def public_state(state: str, stock: dict[int, Stock]) -> str:

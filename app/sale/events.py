@@ -1,21 +1,41 @@
 """Events in the books, and putting them on sale."""
 
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncmy.errors import IntegrityError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from app.ids import derived_id
 from app.infra import scripts
 from app.infra.keys import EVENTS, key, keys, live_channel
-from app.infra.mysql import Database, in_list
+from app.infra.mysql import Database, DatabaseUnavailable, in_list
 from app.infra.redis import NotReady
-from app.sale.catalog import ACCENTS, SLUG, Event, InvalidEvent, Sku, Stock, check_event, parse_stock
+from app.sale.catalog import (
+    ACCENTS,
+    SLUG,
+    Event,
+    InvalidEvent,
+    Pause,
+    Sku,
+    Stock,
+    check_event,
+    parse_stock,
+)
+from app.sale.waiting_room import SaleClosed
 from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
+
+log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 100
+KEYS_AT_ONCE = 500
+PURGED = "PURGED"
 
 
 class UnknownEvent(Exception):
@@ -75,12 +95,25 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             raise InvalidEvent("sku: each needs a name of its own") from None
         raise InvalidEvent(f"slug: {event.slug!r} is taken") from None
     event = replace(event, id=event_id, skus=tuple(skus))
-    await _put_on_sale(redis, event)
     await note(database, event.id, "The sale was created")
+    with suppress(RedisError):
+        await put_on_sale(database, redis, event)
     return event
 
 
-async def _put_on_sale(redis: Redis, event: Event) -> None:
+async def never_on_sale(database: Database) -> list[Event]:
+    """Events that are in the books and were never put on sale, because Redis did not answer."""
+    return await _read_events(database, "on_sale_at IS NULL ORDER BY id LIMIT %s", (EVENTS_AT_ONCE,))
+
+
+async def put_on_sale(database: Database, redis: Redis, event: Event) -> None:
+    """Puts a new event on sale in Redis; can be repeated for as long as it never was. Raises RedisError.
+
+    The books say so first: if Redis lost the sale in between, it has to be made from the books, not put on sale
+    anew.
+    """
+    await redis.ping()
+    await database.execute("UPDATE events SET on_sale_at = %s WHERE id = %s", (to_datetime(now_ms()), event.id))
     sale: dict[str, str | int] = {
         "state": event.state,
         "opens_at_ms": event.opens_at_ms,
@@ -90,6 +123,7 @@ async def _put_on_sale(redis: Redis, event: Event) -> None:
         "hold_ttl_seconds": event.hold_ttl_seconds,
         "max_per_buyer": event.max_per_buyer,
         "currency": event.currency,
+        "draw_secret": event.draw_secret,
     }
     stock: dict[str, str | int] = {}
     for sku in event.skus:
@@ -104,6 +138,12 @@ async def _put_on_sale(redis: Redis, event: Event) -> None:
     stocked = [part for pair in stock.items() for part in pair]
     await scripts.run(redis, "load_sale", keys(event.id, "sale", "stock"), [len(sale), *fields, *stocked])
     await redis.sadd(EVENTS, event.id)
+
+
+async def draw_secret(database: Database, redis: Redis, event_id: int) -> str:
+    """The secret of a draw, in hex: MySQL is asked only if Redis does not have it. Raises UnknownEvent."""
+    secret = await redis.hget(key(event_id, "sale"), "draw_secret")
+    return str(secret) if secret else (await event_by_id(database, event_id)).draw_secret
 
 
 async def find_event(database: Database, slug: str) -> Event:
@@ -144,13 +184,22 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
     async with database.connection() as connection:
         rows = await connection.fetch_all(f"SELECT * FROM events WHERE {where}", args)  # noqa: S608  # no input in it
         skus: dict[int, list[Sku]] = defaultdict(list)
+        pauses: dict[int, list[Pause]] = defaultdict(list)
         if rows:
             ids = [row["id"] for row in rows]
             for row in await connection.fetch_all(
                 f"SELECT * FROM skus WHERE event_id IN {in_list(ids)} ORDER BY id",  # noqa: S608
                 ids,
             ):
-                skus[row["event_id"]].append(Sku(row["id"], row["name"], to_minor(row["price"]), row["capacity"]))
+                skus[row["event_id"]].append(
+                    Sku(row["id"], row["name"], to_minor(row["price"]), row["capacity"], row["sold"])
+                )
+            for row in await connection.fetch_all(
+                f"SELECT * FROM pauses WHERE event_id IN {in_list(ids)} ORDER BY began_at",  # noqa: S608
+                ids,
+            ):
+                ended_ms = to_ms(row["ended_at"]) if row["ended_at"] else 0
+                pauses[row["event_id"]].append((to_ms(row["began_at"]), ended_ms))
     return [
         Event(
             id=row["id"],
@@ -168,6 +217,8 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             max_per_buyer=row["max_per_buyer"],
             draw_secret=row["draw_secret"],
             skus=tuple(skus[row["id"]]),
+            pauses=tuple(pauses[row["id"]]),
+            purged=row["purged_at"] is not None,
         )
         for row in rows
     ]
@@ -176,32 +227,102 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
 async def set_state(database: Database, redis: Redis, event: Event, state: str, notice: str, who: str) -> None:
     """Opens, pauses or closes a sale at once; `notice` is what buyers read while it is paused.
 
-    Raises NotReady, NotOpen.
+    Redis decides, and the books follow as soon as they can. Raises NotReady, NotOpen, SaleClosed.
     """
+    if event.purged:
+        raise SaleClosed
     answer = await scripts.run(
-        redis, "set_state", keys(event.id, "sale", "lobby"), [state, notice, live_channel(event.id)]
+        redis, "set_state", keys(event.id, "sale", "lobby", "flow"), [state, notice, live_channel(event.id)]
     )
     if answer == "NOT_READY":
         raise NotReady
     if answer == "NOT_OPEN":
         raise NotOpen
+    if answer == "OVER":
+        raise SaleClosed
     await redis.sadd(EVENTS, event.id)
-    if state == "open" and event.state == "scheduled":
-        await database.execute("UPDATE events SET opens_at = %s WHERE id = %s", (to_datetime(now_ms()), event.id))
-    else:
-        await write_state(database, event.id, state, notice)
-    await note(database, event.id, f"{who} set the sale to {state}" + (f": {notice}" if notice else ""))
+    try:
+        await follow_redis(database, redis, [event.id])
+        await note(database, event.id, f"{who} set the sale to {state}" + (f": {notice}" if notice else ""))
+    except DatabaseUnavailable:
+        log.warning("event %s: %s set it to %s; the books will follow", event.id, who, state)
 
 
-async def read_sale(redis: Redis, event_id: int) -> tuple[str, dict[int, Stock], str]:
-    """A sale's state in Redis, its stock by sku id, and the organiser's words. Raises NotReady."""
+async def follow_redis(database: Database, redis: Redis, event_ids: Sequence[int]) -> None:
+    """Writes into the books what Redis says of these sales: state, notice, opening and pauses."""
+    sales = await _sales(redis, event_ids)
+    if not sales:
+        return
+    async with database.connection() as connection:
+        rows = await connection.fetch_all(
+            "SELECT e.id, e.state, e.notice, e.opens_at, COUNT(p.began_at) AS pauses, COUNT(p.ended_at) AS ended"  # noqa: S608
+            f" FROM events e LEFT JOIN pauses p ON p.event_id = e.id WHERE e.id IN {in_list(sales)} GROUP BY e.id",
+            list(sales),
+        )
+        for row in rows:
+            sale = sales[row["id"]]
+            said = (sale.state, sale.notice or None, to_datetime(sale.opens_at_ms))
+            if said != (row["state"], row["notice"], row["opens_at"]):
+                await connection.execute(
+                    "UPDATE events SET state = %s, notice = %s, opens_at = %s WHERE id = %s", (*said, row["id"])
+                )
+            ended = sum(bool(pause_ended) for _, pause_ended in sale.pauses)
+            if (len(sale.pauses), ended) != (row["pauses"], row["ended"]):
+                await connection.insert_many(
+                    "INSERT INTO pauses (event_id, began_at, ended_at) VALUES (%s, %s, %s)"
+                    " ON DUPLICATE KEY UPDATE ended_at = VALUES(ended_at)",
+                    [
+                        (row["id"], to_datetime(began), to_datetime(ended) if ended else None)
+                        for began, ended in sale.pauses
+                    ],
+                )
+
+
+@dataclass(frozen=True)
+class _Sale:
+    state: str
+    notice: str
+    opens_at_ms: int
+    pauses: tuple[Pause, ...]
+
+
+async def _sales(redis: Redis, event_ids: Sequence[int]) -> dict[int, _Sale]:
+    """What Redis says of sales whose state the books can have: one that is being drawn is about to get another."""
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(key(event_id, "sale"), ["ready", "state", "notice"])
-        pipeline.hgetall(key(event_id, "stock"))
+        for event_id in event_ids:
+            names = ["ready", "state", "notice", "opens_at_ms", "pauses", "paused_at_ms"]
+            pipeline.hmget(key(event_id, "sale"), names)
+        answers = await pipeline.execute(raise_on_error=False)
+    sales = {}
+    for event_id, answer in zip(event_ids, answers, strict=True):
+        if isinstance(answer, Exception) or answer[0] != "1" or answer[1] == "drawing":
+            continue
+        _, state, notice, opens_at_ms, ended, paused_at_ms = answer
+        pauses = [(int(began), int(end)) for began, end in (p.split("-") for p in (ended or "").split(",") if p)]
+        if paused_at_ms:
+            pauses.append((int(paused_at_ms), 0))
+        sales[event_id] = _Sale(state, notice or "", int(opens_at_ms), tuple(pauses))
+    return sales
+
+
+async def read_sale(redis: Redis, event: Event) -> tuple[str, dict[int, Stock], str]:
+    """A sale's state, its stock by sku id, and the organiser's words; from the books once it is purged.
+
+    Raises NotReady.
+    """
+    if event.purged:
+        return "closed", {sku.id: _last_stock(sku) for sku in event.skus}, ""
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hmget(key(event.id, "sale"), ["ready", "state", "notice"])
+        pipeline.hgetall(key(event.id, "stock"))
         (ready, state, notice), fields = await pipeline.execute()
     if ready != "1":
         raise NotReady
     return state, parse_stock(fields), notice or ""
+
+
+def _last_stock(sku: Sku) -> Stock:
+    return Stock(sku.id, sku.capacity, sku.capacity - sku.sold, 0, sku.sold, sku.price_minor)
 
 
 async def events_on_sale(redis: Redis) -> list[int]:
@@ -221,11 +342,44 @@ async def retire(redis: Redis, event_id: int) -> bool:
     return True
 
 
-async def write_state(database: Database, event_id: int, state: str, notice: str = "") -> None:
-    """Writes into the books what Redis decided about a sale."""
-    await database.execute(
-        "UPDATE events SET state = %s, notice = %s WHERE id = %s", (state, notice or None, event_id)
+async def over(database: Database) -> list[Event]:
+    """Closed events that were not cleared away yet, or not entirely."""
+    return await _read_events(
+        database, "state = 'closed' AND purged_at IS NULL ORDER BY opens_at LIMIT %s", (EVENTS_AT_ONCE,)
     )
+
+
+async def purge(database: Database, redis: Redis, event: Event, after_seconds: int = 0) -> str:
+    """Clears everything about a closed event out of Redis, in slices; can be repeated.
+
+    Nothing is done while something is under way, or before it was closed for `after_seconds`. Returns PURGED, or
+    why it was not: "NOT_CLOSED", "TOO_EARLY", "IN_FLIGHT".
+    """
+    if not event.purged:
+        names = keys(event.id, "sale", "stock", "holds", "outbox")
+        answer = str(await scripts.run(redis, "purge_begin", names, [after_seconds * 1000]))
+        if answer != "OVER":
+            return (
+                "IN_FLIGHT" if answer == "GONE" else answer
+            )  # what Redis lost must come back from the books first
+        unsettled = await database.fetch_one(
+            "SELECT id FROM orders WHERE event_id = %s AND status IN ('PENDING', 'REVIEW') LIMIT 1", (event.id,)
+        )
+        if unsettled:
+            return "IN_FLIGHT"
+        await database.execute(
+            "UPDATE events SET purged_at = %s, state = 'closed' WHERE id = %s", (to_datetime(now_ms()), event.id)
+        )
+        await note(database, event.id, "The sale is over and was cleared away")
+    await redis.srem(EVENTS, event.id)
+    sale = key(event.id, "sale")
+    cursor = -1
+    while cursor:
+        cursor, found = await redis.scan(max(cursor, 0), match=key(event.id, "*"), count=KEYS_AT_ONCE)
+        if names := [str(name) for name in found if name != sale]:
+            await redis.unlink(*names)
+    await redis.unlink(sale)
+    return PURGED
 
 
 async def note(database: Database, event_id: int, text: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.ids import INSTANCE
 from app.infra.keys import HEARTBEAT, PROCESSES
 from app.infra.mysql import Database
 from app.units import now_ms
@@ -30,6 +31,7 @@ class Report(msgspec.Struct, frozen=True):
     open_files: int
     borrowed: int  # database connections in use
     sockets: int
+    instance: str = ""  # host and a random part: the same for as long as the process lives, and nobody else's
 
     @property
     def age_ms(self) -> int:
@@ -57,13 +59,13 @@ async def reporting(
     redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
 ) -> AsyncIterator[None]:
     """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
-    field = f"{name}:{os.getpid()}"
+    field = f"{name}:{INSTANCE}"
 
     async def keep_reporting() -> None:
         while True:
             open_files = len(os.listdir("/proc/self/fd"))
             borrowed = database.borrowed if database else 0
-            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets())
+            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE)
             with suppress(RedisError):  # the next one will tell
                 await redis.hset(PROCESSES, field, msgspec.json.encode(report).decode())
                 await redis.publish(HEARTBEAT, field)
@@ -87,4 +89,6 @@ async def reports(redis: Redis) -> list[Report]:
     gone = [field for field, report in found.items() if report.age_ms > FORGOTTEN_MS]
     if gone:
         await redis.hdel(PROCESSES, *gone)
-    return sorted((r for f, r in found.items() if f not in gone), key=lambda report: (report.name, report.pid))
+    return sorted(
+        (r for f, r in found.items() if f not in gone), key=lambda report: (report.name, report.instance)
+    )

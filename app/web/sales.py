@@ -70,7 +70,7 @@ class Sales:
         return await self._lists.get((cursor, most), lambda: self._read_list(most, before))
 
     async def _read(self, event: Event) -> EventFacts:
-        state, stock, notice = await read_sale(self._redis, event.id)
+        state, stock, notice = await read_sale(self._redis, event)
         return event_facts(event, public_state(state, stock), stock, notice if state == "paused" else None)
 
     async def _read_list(self, most: int, before: tuple[int, int] | None) -> EventList:

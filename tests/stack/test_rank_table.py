@@ -32,7 +32,9 @@ class Queues:
         names = keys(event_id, "sale", "stock", "lobby", "queue")
         sale, stock, lobby, queue = names
         try:
-            await self._redis.hset(sale, mapping={"ready": "1", "state": "open", "rate_per_minute": "600"})
+            await self._redis.hset(sale, mapping={
+                "ready": "1", "state": "open", "rate_per_minute": "600", "room": "9", "pass_ttl_seconds": "60",
+            })  # fmt: skip
             await self._redis.hset(
                 stock, mapping={"5:capacity": 9, "5:available": 4, "5:held": 3, "5:sold": 2, "5:price": 100}
             )
@@ -121,5 +123,5 @@ def test_a_number_after_the_queue_is_never_ahead_of_it(queues: Queues) -> None:
 
 def test_the_table_says_how_the_sale_stands(queues: Queues) -> None:
     table = queues.table([3, 4], waiting_in_lobby=6)
-    assert (table.state, table.rate_per_minute, table.lobby, table.waiting) == ("open", 600, 6, 2)
+    assert (table.state, table.pace.allowed_per_minute, table.lobby, table.waiting) == ("open", 600, 6, 2)
     assert (table.stock[5].available, table.stock[5].held, table.stock[5].sold) == (4, 3, 2)

@@ -28,7 +28,7 @@ KEYS_PAGE = 1_000
 _ANSWERS = re.compile(r"tc:\{(\d+)\}:answers:(.+)")
 
 Answer = tuple[int, str, str]  # event id, buyer, Idempotency-Key
-_Process = tuple[str, int]  # name, pid
+_Process = tuple[str, str]  # name, instance
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,14 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
     leaks = await _lasting_leaks(redis, processes)
     living = {process.name for process in processes if process.ok}
     for process in processes:
-        name = f"{process.name}:{process.pid}"
+        name = f"{process.name} {process.instance} (pid {process.pid})"
         if not process.ok:
             if process.name not in living:
                 problems.append(
                     f"process {name}: silent for {process.age_ms // 1000} s, and no other has its name"
                 )
             continue
-        borrowed, files = leaks.get((process.name, process.pid), (0, 0))
+        borrowed, files = leaks.get((process.name, process.instance), (0, 0))
         if files:
             problems.append(f"process {name}: {process.open_files} open files, {process.sockets} sockets")
         if borrowed:
@@ -185,7 +185,7 @@ async def _lasting_leaks(redis: Redis, processes: Sequence[Report]) -> dict[_Pro
 
 def _leaks(processes: Sequence[Report]) -> dict[_Process, tuple[int, int]]:
     return {
-        (process.name, process.pid): (
+        (process.name, process.instance): (
             process.borrowed,
             max(process.open_files - OPEN_FILES - OPEN_FILES_A_SOCKET * process.sockets, 0),
         )

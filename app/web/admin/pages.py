@@ -18,7 +18,7 @@ async def events_page(request: Request, admin: str) -> Response:
     rows = []
     for event in await list_events(services.database):
         try:
-            state, stock, _ = await read_sale(services.redis, event.id)
+            state, stock, _ = await read_sale(services.redis, event)
         except NotReady:
             state, stock = "not_ready", {}
         rows.append(

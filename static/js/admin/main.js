@@ -9,7 +9,7 @@ import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
 import { add, flowPerMinute, keep, recall, sampleOf, soldOutAt, STAGES } from "./history.js";
 
-const SALE_WORDS = { scheduled: "Not open yet", open: "On sale", paused: "Paused", sold_out: "Sold out", closed: "Closed", not_ready: "Being prepared" };
+const SALE_WORDS = { scheduled: "Not open yet", drawing: "Drawing the order", open: "On sale", paused: "Paused", sold_out: "Sold out", closed: "Closed", not_ready: "Being prepared" };
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
 const FEED_ROWS = 40;
 

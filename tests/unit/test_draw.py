@@ -5,11 +5,10 @@ import secrets
 from hashlib import sha256
 from hmac import HMAC
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sale.waiting_room import draw_order, eta_seconds, public_buyer_id
+from app.sale.draw import draw_order, public_buyer_id
 
 SECRET = "5e" * 32
 buyer_ids = st.lists(st.text("0123456789abcdef", min_size=1, max_size=32), unique=True, max_size=60)
@@ -62,23 +61,3 @@ def test_a_public_id_does_not_give_the_buyer_away() -> None:
     buyer = secrets.token_hex(16)
     assert buyer not in public_buyer_id(buyer)
     assert len(public_buyer_id(buyer)) == 32
-
-
-@given(st.integers(0, 1_000_000), st.integers(1, 1_000_000))
-def test_the_time_is_a_range_that_starts_at_the_rate(position: int, rate_per_minute: int) -> None:
-    soonest, latest = eta_seconds(position, rate_per_minute)
-    assert soonest == pytest.approx(position * 60 / rate_per_minute, abs=0.5)
-    assert soonest < latest <= 2 * soonest + 6
-
-
-@given(st.integers(0, 1_000_000), st.integers(1, 1_000_000))
-def test_nobody_behind_is_promised_to_come_in_earlier(position: int, rate_per_minute: int) -> None:
-    here, behind = eta_seconds(position, rate_per_minute), eta_seconds(position + 1, rate_per_minute)
-    assert here[0] <= behind[0]
-    assert here[1] <= behind[1]
-
-
-def test_some_times() -> None:
-    assert eta_seconds(0, 600) == (0, 5)
-    assert eta_seconds(100, 600) == (10, 25)
-    assert eta_seconds(6_000, 600) == (600, 1_205)
