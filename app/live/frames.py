@@ -110,6 +110,9 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             return
         self.close_sent = True
         self.stop_keepalive()
+        if self.transport.is_reading():  # what else is said stays in the kernel, and its sender waits
+            self.transport.pause_reading()
+        self.read_paused = False  # or reading would go on once the application asks for more
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.conn.send_close(close.code, close.reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -1,7 +1,7 @@
 """The buyers' websocket: who may listen, what is told first, and what is told then."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,10 +10,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from app.live.closing import Close
-from app.live.shapes import order_frame
-from app.live.socket import Socket
-from app.sale.waiting_room import Place
 from app.tokens import Tokens, new_buyer
 from tests.conftest import Stack
 from tests.support import Sale, api, come_in, join, make_event, order, pay, until_status
@@ -185,28 +181,6 @@ def test_the_versions_of_an_order_only_grow(world: World) -> None:
     again = world.socket(token)
     last = frames_until(again, lambda frame: frame["type"] == "order")[-1]
     assert (last["status"], last["version"]) == ("CONFIRMED", versions[-1])
-
-
-class BehindLine:
-    """A reader that is never ready, so that everything stays in the mailbox."""
-
-    def write_frames(self, texts: Sequence[str]) -> bool:
-        return False
-
-    def cut(self, close: Close) -> None:
-        raise AssertionError("it is not behind for long")
-
-
-def test_an_older_frame_of_an_order_is_never_told_after_a_newer_one() -> None:
-    """News may overtake the answer that a new socket waits for."""
-    socket = Socket(BehindLine(), 7, "b", Place("admitted", 1, 0, 0, 1, 600))
-    for version, status in ((1, "PENDING"), (0, "HELD"), (3, "CONFIRMED"), (2, "PENDING")):
-        socket.tell_order(order_frame("an order", status, version, 4_500, 0))
-    socket.tell_order(order_frame("another order", "HELD", 0, 4_500, 0))
-    assert {name: json.loads(frame)["status"] for name, frame in socket.mailbox.items()} == {
-        "an order": "CONFIRMED",
-        "another order": "HELD",
-    }
 
 
 def test_the_stock_is_told_when_it_changes(world: World) -> None:

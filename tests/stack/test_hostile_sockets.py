@@ -1,0 +1,179 @@
+"""Sockets of somebody who means harm, and events that are broken: everybody else is told in time all the same."""
+
+import os
+import socket as sockets
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from redis import Redis
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from app.infra.keys import key, live_channel
+from app.live.hub import MOST_OF_A_BUYER
+from tests.conftest import Stack
+from tests.stack.test_sockets import World, close_code, frames_until, next_frame
+from tests.support import api, join, make_event, order, until
+
+MASK = b"\x00\x00\x00\x00"  # a mask that changes nothing
+PING = b"\x89\xfd" + MASK + b"x" * 125
+ONE_BYTE = b"\x82\x81" + MASK + b"x"
+TOLD_WITHIN_SECONDS = 3.0
+
+
+@pytest.fixture
+def world(stack: Stack) -> Iterator[World]:
+    with ExitStack() as closing:
+        yield World(stack, make_event(stack.env, "Floor:4500:50"), closing)
+
+
+@pytest.fixture
+def redis(env: dict[str, str]) -> Iterator[Redis]:
+    with Redis.from_url(env["REDIS_URL"], decode_responses=True) as redis:
+        yield redis
+
+
+def raw_socket(world: World, token: str) -> sockets.socket:
+    """An open websocket whose owner reads nothing."""
+    address = urlsplit(world.stack.web)
+    raw = sockets.create_connection((str(address.hostname), address.port or 80), timeout=5)
+    key_ = b64encode(os.urandom(16)).decode()
+    raw.sendall(
+        f"GET /ws/events/{world.sale.slug} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key_}\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n".encode()
+    )
+    assert raw.recv(12) == b"HTTP/1.1 101"
+    return raw
+
+
+def pour(raw: sockets.socket, data: bytes, seconds: float) -> int:
+    """Sends for as long as it is taken; how many bytes were."""
+    sent, deadline = 0, time.monotonic() + seconds
+    with suppress(OSError):
+        while time.monotonic() < deadline:
+            sent += raw.send(data)
+    return sent
+
+
+def stock_is_told(world: World, honest: ClientConnection, buy: Callable[[], object]) -> float:
+    """Seconds from an order to the frame that tells everybody what is left."""
+    began = time.monotonic()
+    buy()
+    frames_until(honest, lambda frame: frame["type"] == "stock")
+    return time.monotonic() - began
+
+
+def test_sockets_that_ping_and_never_read_hold_up_nobody(world: World) -> None:
+    client, token = world.buyer()
+    _, hostile = world.buyer()
+    honest = world.socket(token)
+    frames_until(honest, lambda frame: frame["type"] == "stock")
+    attackers = [raw_socket(world, hostile) for _ in range(45)]
+    pouring = [threading.Thread(target=pour, args=(raw, PING * 500, 6.0)) for raw in attackers]
+    for thread in pouring:
+        thread.start()
+    try:
+        for _ in range(3):
+            assert stock_is_told(world, honest, lambda: order(client, world.sale)) < TOLD_WITHIN_SECONDS
+    finally:
+        for thread in pouring:
+            thread.join()
+        for raw in attackers:
+            raw.close()
+
+
+@pytest.mark.parametrize("data", [PING * 500, ONE_BYTE * 5_000], ids=["pings", "one-byte frames"])
+def test_who_talks_without_end_is_cut_off_soon(world: World, data: bytes) -> None:
+    _, token = world.buyer()
+    pid = world.stack.run["processes"]["web"]
+    raw = raw_socket(world, token)
+    before = resident_kib(pid)
+    sent = pour(raw, data, 5.0)
+    raw.close()
+    assert sent < 8_000_000, "what the two kernels buffer, no more"
+    assert resident_kib(pid) - before < 8_000
+
+
+def test_who_talks_too_much_and_reads_is_told_why(world: World) -> None:
+    _, token = world.buyer()
+    socket = world.socket(token)
+    with suppress(ConnectionClosed):
+        for _ in range(500):
+            socket.send("x")
+    assert close_code(socket) == 1008
+
+
+def test_the_oldest_of_too_many_sockets_is_closed(world: World) -> None:
+    _, token = world.buyer()
+    opened = []
+    for _ in range(MOST_OF_A_BUYER + 2):
+        opened.append(world.socket(token))
+        next_frame(opened[-1])
+    assert [close_code(opened[0]), close_code(opened[1])] == [4009, 4009]
+    for socket in opened[2:]:
+        assert frames_until(socket, lambda frame: frame["type"] in ("stock", "ping"))
+
+
+def test_an_event_without_its_data_stops_no_other(stack: Stack, redis: Redis) -> None:
+    """Neither its frames nor the news of who is there."""
+    broken, sound = make_event(stack.env, opens_in=3_600), make_event(stack.env, "Floor:4500:50", room=1)
+    with ExitStack() as closing:
+        other, world = World(stack, broken, closing), World(stack, sound, closing)
+        next_frame(other.socket(join(closing.enter_context(api(stack)), broken)))
+        client, token = world.buyer()
+        honest = world.socket(token)
+        frames_until(honest, lambda frame: frame["type"] == "stock")
+        next_frame(
+            world.socket(join(closing.enter_context(api(stack)), sound))
+        )  # who waits is reported as present
+        redis.set(key(broken.id, "stock"), "not a hash")
+        redis.set(key(broken.id, "sale"), "not a hash")
+        try:
+            time.sleep(1.1)  # a full tick has met it
+            assert stock_is_told(world, honest, lambda: order(client, sound)) < TOLD_WITHIN_SECONDS
+            seen = f"{key(sound.id, 'seen:')}*"
+            for bucket in redis.scan_iter(seen):
+                redis.delete(bucket)
+            until(lambda: list(redis.scan_iter(seen)))
+        finally:
+            redis.delete(key(broken.id, "stock"), key(broken.id, "sale"))
+
+
+def test_news_that_cannot_be_read_are_logged_once_and_end_nothing(world: World, redis: Redis) -> None:
+    client, token = world.buyer()
+    socket = world.socket(token)
+    frames_until(socket, lambda frame: frame["type"] == "stock")
+    pid = world.stack.run["processes"]["web"]
+    mark = f"rain-{world.sale.slug}"
+    for message in (
+        "hello",
+        "{}",
+        "\xff",
+        '{"kind":"left","buyers":7}',
+        f'{{"kind":"{mark}"}}',
+        f'{{"kind":"{mark}"}}',
+    ):
+        redis.publish(live_channel(world.sale.id), message)
+    redis.publish("tc:{nothing}:live", '{"kind":"sale"}')
+    order(client, world.sale)
+    frames_until(socket, lambda frame: frame["type"] == "order" and frame["status"] == "PENDING")
+    assert world.stack.run["processes"]["web"] == pid, "the process was not started again"
+    assert sum(log.read_text().count(mark) for log in logs_of_web(world.stack)) == 1
+
+
+def resident_kib(pid: int) -> int:
+    """Memory of a process, KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def logs_of_web(stack: Stack) -> list[Path]:
+    """The log of the web process."""
+    return list(stack.folder.rglob("web.log"))
