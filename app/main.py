@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, WebSocketRoute
 
 from app.infra.coalescing import CoalescingRedis
+from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import open_producer
 from app.infra.mysql import open_database
 from app.infra.redis import open_redis
@@ -105,7 +106,10 @@ def create_app(settings: Settings) -> Starlette:
                 sales=Sales(redis, database),
             )
             calm_collector()
-            async with reporting(redis, "web", database, lambda: hub.open_sockets):
+            async with (
+                refreshed_epochs(database),
+                reporting(redis, "web", database, lambda: hub.open_sockets),
+            ):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
                 yield

@@ -19,8 +19,12 @@ CREATE TABLE events (
     created_at       DATETIME(3)    NOT NULL,
     on_sale_at       DATETIME(3)    NULL, -- put into Redis for the first time; NULL: still to be done
     purged_at        DATETIME(3)    NULL, -- cleared away in Redis, for good; NULL: Redis should have it
+    epoch            INT UNSIGNED   NOT NULL DEFAULT 1, -- grows with every rebuild of the sale in Redis
+    redis_seq        BIGINT UNSIGNED NOT NULL DEFAULT 0, -- how far Redis had come when it last confirmed a settling
+    number_high      BIGINT UNSIGNED NOT NULL DEFAULT 0, -- no queue number above it was given
     PRIMARY KEY (id),
-    UNIQUE KEY events_slug (slug)
+    UNIQUE KEY events_slug (slug),
+    KEY events_epoch (epoch)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- While a sale is paused its clock stands still: a hold ends later by every pause between its beginning and its end.

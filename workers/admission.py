@@ -2,6 +2,8 @@
 
 import logging
 
+from app.infra.epochs import refreshed_epochs
+from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.sale.admission import admit
 from app.sale.events import events_on_sale
@@ -18,7 +20,12 @@ MOST_ROUNDS = 20  # in one tick, for events that have more to do at once
 
 async def work(settings: Settings, stop: Stop) -> None:
     """Admission, until asked to stop."""
-    async with open_redis(settings) as redis, reporting(redis, "admission"):
+    async with (
+        open_redis(settings) as redis,
+        open_database(settings) as database,
+        reporting(redis, "admission", database),
+        refreshed_epochs(database),
+    ):
 
         async def tick() -> None:
             event_ids = await events_on_sale(redis)

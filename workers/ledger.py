@@ -13,9 +13,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from redis.exceptions import RedisError
 
+from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import KafkaUnavailable, Producer, dlq_topic, open_consumer, open_producer
 from app.infra.mysql import DatabaseUnavailable, open_database
-from app.infra.redis import open_redis
+from app.infra.redis import NotReady, open_redis
 from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.settings import Settings
@@ -45,6 +46,7 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         open_producer(settings) as producer,
         open_consumer(settings) as consumer,
         reporting(redis, "ledger", database),
+        refreshed_epochs(database),
     ):
         ledger = Ledger(database, redis, checkpoint)
         bookkeeper = Bookkeeper(consumer, ledger, producer, dlq_topic(settings), checkpoint)
@@ -75,14 +77,14 @@ class Bookkeeper:
         self._behind: Offsets = {}  # where partitions with facts to come stood when last looked at
 
     async def batch(self) -> None:
-        """One batch. Raises DatabaseUnavailable, RedisError or KafkaUnavailable after going back to its start."""
+        """One batch. Where a server is unavailable it goes back to the batch's start and raises what says so."""
         await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
         self._next_at = time.monotonic() + GATHER_SECONDS
         if batches:
             try:
                 await self._write([record for records in batches.values() for record in records])
-            except (DatabaseUnavailable, RedisError, KafkaUnavailable):
+            except (DatabaseUnavailable, RedisError, KafkaUnavailable, NotReady):
                 self._go_back({partition: records[0].offset for partition, records in batches.items()})
                 raise
             for partition, records in batches.items():

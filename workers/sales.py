@@ -11,6 +11,7 @@ from functools import partial
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.infra.epochs import refreshed_epochs
 from app.infra.mysql import Database, DatabaseUnavailable, open_database
 from app.infra.redis import open_redis
 from app.sale import events
@@ -32,6 +33,7 @@ async def work(settings: Settings, stop: Stop) -> None:
         open_redis(settings) as redis,
         open_database(settings) as database,
         reporting(redis, "sales", database),
+        refreshed_epochs(database),
         asyncio.TaskGroup() as group,
     ):
         draws = Draws(redis, database)

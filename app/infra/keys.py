@@ -28,6 +28,6 @@ def live_channel(event_id: int) -> str:
     return f"tc:{{{event_id}}}:live"
 
 
-def event_of_channel(channel: str) -> int:
-    """The event of a live channel."""
-    return int(channel[channel.index("{") + 1 : channel.index("}")])
+def event_of_key(name: str) -> int:
+    """The event of a key or of a live channel."""
+    return int(name[name.index("{") + 1 : name.index("}")])

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from app.settings import Settings
 
@@ -14,7 +15,11 @@ REDIS_SECONDS = 2.0
 
 
 class NotReady(Exception):
-    """Redis does not have this sale (yet, or any more)."""
+    """Redis does not have this sale (yet, or any more), or is being rebuilt from the books."""
+
+
+class Restarted(RedisError):
+    """Redis was started since, and nobody has compared it with the books yet: as good as unavailable."""
 
 
 @asynccontextmanager

@@ -2,6 +2,9 @@
 
 Run with EVALSHA; a Redis that forgot a script (NOSCRIPT) is given it again. There are no retries: a script that
 changes something must not run twice because an answer was lost.
+
+Each begins with app/lua/ready.lua, so none can decide anything in a Redis that has not what the books have. Only
+those of app/lua/anytime, which put a sale there or are about none, go without it.
 """
 
 from collections.abc import Sequence
@@ -10,9 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
-_TEXTS = {path.stem: path.read_text() for path in sorted((Path(__file__).parent.parent / "lua").glob("*.lua"))}
+from app.infra.epochs import epoch_of
+from app.infra.keys import event_of_key, key
+from app.infra.redis import NotReady, Restarted
+
+_FOLDER = Path(__file__).parent.parent / "lua"
+_READY = (_FOLDER / "ready.lua").read_text()
+_REFUSALS: dict[str, type[Exception]] = {"NOT_READY": NotReady, "RESTARTED": Restarted}
+
+
+def _held_back(text: str) -> str:
+    """The script behind ready.lua; a first line that tells Redis how to run it stays the first."""
+    flags, newline, rest = text.partition("\n") if text.startswith("#!") else ("", "", text)
+    return flags + newline + _READY + rest
+
+
+_ANYTIME = {path.stem: path.read_text() for path in sorted((_FOLDER / "anytime").glob("*.lua"))}
+_DECIDING = {path.stem: _held_back(path.read_text()) for path in _FOLDER.glob("*.lua") if path.stem != "ready"}
+_TEXTS = {**_DECIDING, **_ANYTIME}
 _SHAS = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in _TEXTS.items()}
 
 Argument = str | int | float
@@ -20,18 +40,28 @@ Call = tuple[Sequence[str], Sequence[Argument]]  # keys and arguments
 
 
 async def run(redis: Redis, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
-    """Runs app/lua/<name>.lua and returns its answer; the script's header says what that is."""
+    """Runs app/lua/<name>.lua and returns its answer; the script's header says what that is.
+
+    All keys are of one event. Raises NotReady, Restarted.
+    """
+    parts = _parts(name, keys, args)
     try:
-        return await redis.evalsha(_SHAS[name], len(keys), *keys, *args)
+        answer = await redis.evalsha(_SHAS[name], *parts)
     except NoScriptError:
-        return await redis.eval(_TEXTS[name], len(keys), *keys, *args)
+        answer = await redis.eval(_TEXTS[name], *parts)
+    if isinstance(answer, str) and answer in _REFUSALS:
+        raise _REFUSALS[answer]
+    return answer
 
 
 async def run_many(redis: Redis, name: str, calls: Sequence[Call]) -> list[Any]:
-    """Runs a script for many (keys, args) in one round trip; the answers in order. Raises the first error."""
+    """Runs a script for many (keys, args) in one round trip; the answers in order.
+
+    Raises the first error, and NotReady and Restarted.
+    """
     answers = await run_each(redis, name, calls)
     for answer in answers:
-        if isinstance(answer, RedisError):
+        if isinstance(answer, Exception):
             raise answer
     return answers
 
@@ -43,10 +73,20 @@ async def run_each(redis: Redis, name: str, calls: Sequence[Call]) -> list[Any]:
     """
     async with redis.pipeline(transaction=False) as pipeline:
         for keys, args in calls:
-            pipeline.evalsha(_SHAS[name], len(keys), *keys, *args)
+            pipeline.evalsha(_SHAS[name], *_parts(name, keys, args))
         answers = list(await pipeline.execute(raise_on_error=False))
     if any(isinstance(answer, NoScriptError) for answer in answers):
         # All failed alike: the script was missing for every one of them.
         await redis.script_load(_TEXTS[name])
         return await run_each(redis, name, calls)
-    return answers
+    return [
+        _REFUSALS[answer]() if isinstance(answer, str) and answer in _REFUSALS else answer for answer in answers
+    ]
+
+
+def _parts(name: str, keys: Sequence[str], args: Sequence[Argument]) -> list[Any]:
+    """What EVALSHA takes after the script: how many keys, keys and arguments, and for ready.lua sale and epoch."""
+    if name in _ANYTIME:
+        return [len(keys), *keys, *args]
+    event_id = event_of_key(keys[0])
+    return [len(keys) + 1, *keys, key(event_id, "sale"), *args, epoch_of(event_id)]

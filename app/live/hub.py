@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket
 
 from app.ids import INSTANCE
-from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_channel
+from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_key
 from app.infra.redis import NotReady
 from app.live import news
 from app.live.closing import FULL, TOO_MANY, TOO_SLOW
@@ -145,7 +145,7 @@ class Hub:
 
     def _hear(self, channel: str, message: str) -> None:
         try:
-            event_id, told = event_of_channel(channel), news.decode(message)
+            event_id, told = event_of_key(channel), news.decode(message)
         except (ValueError, news.BadNews) as error:
             complaint = str(error)[:200]
             if complaint not in self._complaints and len(self._complaints) < MOST_COMPLAINTS:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from app.ids import derived_id, event_of, new_order_id
 from app.infra import scripts
 from app.infra.keys import key, keys, live_channel, order_key
+from app.infra.redis import NotReady
 from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced
 from app.orders.lifecycle import Order, claim
 
@@ -121,24 +122,37 @@ def parse_items(text: str) -> tuple[Item, ...]:
 async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_ids: Sequence[str]) -> None:
     """Makes Redis follow the books for these orders of one event, deletes their outbox entries, tells who watches.
 
-    Can be repeated: stock moves only from the claim an order has to the one it should have.
+    Does nothing while the sale is not ready. Can be repeated: stock moves only from the claim an order has to the
+    one it should have.
     """
     for first in range(0, max(len(orders), len(outbox_ids)), SETTLE_CHUNK):
         chunk = orders[first : first + SETTLE_CHUNK]
         args: list[str | int] = [live_channel(event_id), OUTBOX_GROUP, len(chunk)]
         for order in chunk:
             args += [order.id, order.status, order.version, claim(order.status)]
-        await scripts.run(
-            redis,
-            "settle",
-            [
-                *keys(
-                    event_id, "stock", "holds", "bought", "passes", "served", "outbox", "sale", "idle", "totals"
-                ),
-                *(order_key(event_id, order.id) for order in chunk),
-            ],
-            [*args, *outbox_ids[first : first + SETTLE_CHUNK]],
-        )
+        try:
+            await scripts.run(
+                redis,
+                "settle",
+                [
+                    *keys(
+                        event_id,
+                        "stock",
+                        "holds",
+                        "bought",
+                        "passes",
+                        "served",
+                        "outbox",
+                        "sale",
+                        "idle",
+                        "totals",
+                    ),
+                    *(order_key(event_id, order.id) for order in chunk),
+                ],
+                [*args, *outbox_ids[first : first + SETTLE_CHUNK]],
+            )
+        except NotReady:  # a rebuild reads the books after this, and settles with them
+            return
 
 
 async def reclaim(redis: Redis, order: Order) -> bool:
@@ -162,7 +176,10 @@ async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[t
     None of a sale that is paused; the end has the pauses in it.
     """
     calls: list[scripts.Call] = [(keys(event_id, "sale", "holds"), [most]) for event_id in event_ids]
-    answers = await scripts.run_many(redis, "due_holds", calls)
+    answers = await scripts.run_each(redis, "due_holds", calls)
     return [
-        (order_id, int(end_ms)) for flat in answers for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
+        (order_id, int(end_ms))
+        for flat in answers
+        if not isinstance(flat, Exception)
+        for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
     ]

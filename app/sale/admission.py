@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
+from app.infra.redis import NotReady, Restarted
 from app.sale.presence import BUCKET_MS, bucket_prefixes
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ async def admit(
     ]
     results: dict[int, Admitted] = {}
     for event_id, answer in zip(event_ids, await scripts.run_each(redis, "admit", calls), strict=True):
+        if isinstance(answer, NotReady | Restarted):
+            continue  # whoever rebuilds it says so
         if isinstance(answer, Exception):
-            log.error("event %s: nobody can be let in: %s", event_id, answer)
+            log.error("event %s: nobody can be let in: %r", event_id, answer)
         else:
             admitted, lapsed, parked, more = answer
             results[event_id] = Admitted(admitted, lapsed, parked, bool(more))

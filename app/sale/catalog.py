@@ -53,6 +53,7 @@ class Event:
     skus: tuple[Sku, ...]
     pauses: tuple[Pause, ...] = ()
     purged: bool = False  # over for good, and cleared away in Redis
+    epoch: int = 1  # of its data in Redis, as in the books
 
     @property
     def draw_commitment(self) -> str:

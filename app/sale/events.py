@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from app.ids import derived_id
 from app.infra import scripts
+from app.infra.epochs import learn
 from app.infra.keys import EVENTS, key, keys, live_channel
 from app.infra.mysql import Database, DatabaseUnavailable, in_list
 from app.infra.redis import NotReady
@@ -187,6 +188,8 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
         pauses: dict[int, list[Pause]] = defaultdict(list)
         if rows:
             ids = [row["id"] for row in rows]
+            for row in rows:
+                learn(row["id"], row["epoch"])
             for row in await connection.fetch_all(
                 f"SELECT * FROM skus WHERE event_id IN {in_list(ids)} ORDER BY id",  # noqa: S608
                 ids,
@@ -219,6 +222,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             skus=tuple(skus[row["id"]]),
             pauses=tuple(pauses[row["id"]]),
             purged=row["purged_at"] is not None,
+            epoch=row["epoch"],
         )
         for row in rows
     ]
@@ -234,8 +238,6 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
     answer = await scripts.run(
         redis, "set_state", keys(event.id, "sale", "lobby", "flow"), [state, notice, live_channel(event.id)]
     )
-    if answer == "NOT_READY":
-        raise NotReady
     if answer == "NOT_OPEN":
         raise NotOpen
     if answer == "OVER":
@@ -357,11 +359,12 @@ async def purge(database: Database, redis: Redis, event: Event, after_seconds: i
     """
     if not event.purged:
         names = keys(event.id, "sale", "stock", "holds", "outbox")
-        answer = str(await scripts.run(redis, "purge_begin", names, [after_seconds * 1000]))
+        try:
+            answer = str(await scripts.run(redis, "purge_begin", names, [after_seconds * 1000]))
+        except NotReady:  # what Redis lost must come back from the books first
+            return "IN_FLIGHT"
         if answer != "OVER":
-            return (
-                "IN_FLIGHT" if answer == "GONE" else answer
-            )  # what Redis lost must come back from the books first
+            return answer
         unsettled = await database.fetch_one(
             "SELECT id FROM orders WHERE event_id = %s AND status IN ('PENDING', 'REVIEW') LIMIT 1", (event.id,)
         )

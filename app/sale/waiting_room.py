@@ -9,7 +9,6 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
-from app.infra.redis import NotReady
 from app.sale.catalog import Stock, parse_stock, public_state
 from app.sale.pace import NOTHING_MEASURED, Pace, parse_pace
 from app.sale.presence import BUCKET_MS, BUCKETS_KEPT_SECONDS, bucket_prefixes
@@ -59,8 +58,6 @@ async def join(redis: Redis, event_id: int, buyer_id: str, max_waiting: int) -> 
         raise SaleClosed
     if answer == "BUSY":
         raise WaitingRoomFull
-    if answer == "NOT_READY":
-        raise NotReady
     return await look(redis, event_id, buyer_id)
 
 
@@ -83,9 +80,7 @@ def _question(event_id: int, buyer_id: str) -> scripts.Call:
 
 
 def _place(answer: Any) -> Place | None:
-    """What place.lua answered. Raises NotReady."""
-    if answer == "NOT_READY":
-        raise NotReady
+    """What place.lua answered."""
     if answer == "NOT_JOINED":
         return None
     status, number, position, waiting, expires_at_ms, arrival, *pace = answer
@@ -127,8 +122,6 @@ class RankTable:
 async def rank_table(redis: Redis, event_id: int) -> RankTable:
     """The rank table, at a cost that hardly grows with the queue. Raises NotReady."""
     answer = await scripts.run(redis, "rank_table", keys(event_id, "sale", "stock", "lobby", "entrants", "queue"))
-    if not answer:
-        raise NotReady
     state, rate_per_minute, lobby, waiting, fields, pairs, room, pass_ttl_seconds, pace, age_ms = answer
     stock = parse_stock(dict(zip(fields[::2], fields[1::2], strict=True)))
     return RankTable(

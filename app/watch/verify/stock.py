@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import keys, order_key
+from app.infra.redis import NotReady
 from app.sale.catalog import Event, Stock, parse_stock
 from app.watch.verify.finding import MOST_NAMED, Finding
 
@@ -46,13 +47,14 @@ async def read_sales(redis: Redis, events: Sequence[Event]) -> dict[int, Sale]:
 
 
 async def _read_sale(redis: Redis, event_id: int) -> Sale | None:
-    answer = await scripts.run(
-        redis,
-        "verify",
-        keys(event_id, "sale", "stock", "holds", "bought"),
-        [order_key(event_id, ""), MOST_HOLDS, MOST_BUYERS, MOST_NAMED],
-    )
-    if not answer:
+    try:
+        answer = await scripts.run(
+            redis,
+            "verify",
+            keys(event_id, "sale", "stock", "holds", "bought"),
+            [order_key(event_id, ""), MOST_HOLDS, MOST_BUYERS, MOST_NAMED],
+        )
+    except NotReady:
         return None
     fields, holds, looked_at, held, strange, buyers, bought, over_limit = answer
     stock: dict[int, Stock] = {}
