@@ -33,6 +33,11 @@ def event_of(order_id: str) -> int:
     return int(order_id[-8:], 16)
 
 
+def short_code(order_id: str) -> str:
+    """What people call an order: of its id, the part that changes each millisecond and a random part."""
+    return f"{order_id[9:13]}-{order_id[24:28]}".upper()
+
+
 def new_id() -> str:
     """An id for anything that is not an order: a payment, a fact."""
     return str(uuid.uuid4())

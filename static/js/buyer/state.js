@@ -1,25 +1,29 @@
 // What the buyer's page knows, and how a frame or an answer changes it. Pure: no page, no network, no clock.
+// What is shown for a state is decided here and, for the first paint, in app/web/buyer/view.py:
+// tests/cases/views.json holds both to the same.
 
 const OPEN = ["HELD", "PENDING"];
 const BOUGHT = ["CONFIRMED", "PARTIALLY_REFUNDED"];
 const COUNTED = [...OPEN, ...BOUGHT, "REVIEW"];
 const ENDED = ["EXPIRED", "CANCELED", "REJECTED"];
 const ORDER_VIEWS = { CONFIRMED: "confirmed", PARTIALLY_REFUNDED: "confirmed", REVIEW: "review", REFUNDED: "refunded" };
+const VERY = 2; // so many times more people than tickets make "unlikely" very unlikely
 
-export function reduce(state, frame) {
+// nowMs: the server's time when the frame came. It says when a paused sale's clock stopped.
+export function reduce(state, frame, nowMs) {
   switch (frame.type) {
     case "place": {
       const { type, ...place } = frame;
-      return { ...state, place };
+      return { ...state, place, place_at_ms: nowMs, door: null };
     }
     case "not_joined":
       return state.place?.status === "left" ? state : { ...state, place: null };
     case "event":
-      return { ...state, event: { ...state.event, ...frame.event } };
+      return withEvent(state, frame.event, nowMs);
     case "stock": {
       const known = new Map(frame.skus.map((sku) => [String(sku.id), sku]));
       const skus = (state.event.skus ?? []).map((sku) => ({ ...sku, ...known.get(String(sku.id)) }));
-      return { ...state, event: { ...state.event, sale: frame.sale, skus } };
+      return withEvent(state, { sale: frame.sale, skus }, nowMs);
     }
     case "order": {
       const { type, ...order } = frame;
@@ -35,32 +39,58 @@ export function reduce(state, frame) {
   }
 }
 
+function withEvent(state, event, nowMs) {
+  const stops = event.sale === "paused" && state.event.sale !== "paused";
+  return { ...state, event: { ...state.event, ...event }, paused_at_ms: stops ? nowMs : state.paused_at_ms };
+}
+
 export const currentOrder = ({ orders }) => orders.find((o) => OPEN.includes(o.status)) ?? orders[0] ?? null;
 export const boughtOrders = ({ orders }) => orders.filter((o) => BOUGHT.includes(o.status));
-export const lastCharge = (order) => order?.payments?.filter((p) => p.kind === "CHARGE").at(-1) ?? null;
-export const isQueued = ({ place }) => ["lobby", "waiting"].includes(place?.status);
+export const isOpen = (order) => OPEN.includes(order?.status);
 export const isFinal = (order) => !OPEN.includes(order.status) && order.status !== "REVIEW";
+export const isQueued = ({ place }) => ["lobby", "waiting"].includes(place?.status);
+export const charges = (order) => order?.payments?.filter((p) => p.kind === "CHARGE") ?? [];
+export const isPaid = (order) => charges(order).some((p) => p.status === "COMPLETED");
+
+const sum = (things, field) => things.reduce((total, thing) => total + (thing[field] ?? 0), 0);
+export const ticketsLeft = ({ event }) => sum(event.skus ?? [], "available");
+export const ticketsHeld = ({ event }) => sum(event.skus ?? [], "held");
 
 export function mayStillBuy({ event, orders }) {
   const has = orders.filter((o) => COUNTED.includes(o.status)).flatMap((o) => o.items);
-  return Math.max(0, event.max_per_buyer - has.reduce((sum, item) => sum + item.quantity, 0));
+  return Math.max(0, event.max_per_buyer - sum(has, "quantity"));
 }
 
-// Which one thing the page shows. templates/event.html makes the same choice for the first paint.
+// Whether nothing is left to choose, but something that others hold may come back.
+export const allInBaskets = (state) => ["open", "paused"].includes(state.event.sale) && !ticketsLeft(state) && ticketsHeld(state) > 0;
+
+// What is left against who is ahead: likely | possible | unlikely | very_unlikely | baskets | baskets_unlikely | sold_out.
+export function chanceOf(state) {
+  const ahead = state.place?.position ?? 0;
+  const left = ticketsLeft(state);
+  if (allInBaskets(state)) return ahead >= ticketsHeld(state) ? "baskets_unlikely" : "baskets";
+  if (!left) return "sold_out";
+  if (ahead >= left * VERY) return "very_unlikely";
+  if (ahead >= left) return "unlikely";
+  return ahead * state.event.max_per_buyer < left ? "likely" : "possible";
+}
+
+// Which one thing the page shows.
 export function viewOf(state) {
   const { event, place, page } = state;
   const order = currentOrder(state);
   const where = place?.status;
-  if (OPEN.includes(order?.status)) {
-    const charge = lastCharge(order)?.status;
+  if (isOpen(order)) {
+    const charge = charges(order).at(-1)?.status;
     return order.status === "PENDING" && (charge === "PENDING" || (state.returned && !charge)) ? "paying" : "held";
   }
   if (page === "order") return ORDER_VIEWS[order.status] ?? "lapsed";
+  if (state.door) return "door";
   if (order?.status === "REVIEW") return "review";
   if (BOUGHT.includes(order?.status) && !isQueued(state) && !state.shopping) return "confirmed";
   if (event.sale === "closed" || event.sale === "paused") return event.sale;
   if (event.sale === "sold_out") {
-    const mayShop = where === "admitted" && event.skus.some((sku) => sku.available > 0);
+    const mayShop = where === "admitted" && ticketsLeft(state) > 0;
     if (!mayShop && !(state.staying && where === "waiting")) return "sold_out";
   }
   if (isQueued(state) || where === "admitted") return where;

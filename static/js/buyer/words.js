@@ -1,133 +1,157 @@
 // The state in words: every text and condition the page shows now. Pure, so the page only has to copy it.
+// app/web/buyer/view.py says the same for the first paint; a test compares them case by case.
 
-import { count, counted, money } from "../shared/money.js";
-import { boughtOrders, currentOrder, isQueued, lastCharge, mayStillBuy, viewOf } from "./state.js";
-import { clock, dayAndHour, etaWords, hourOf, spanWords } from "../shared/time.js";
+import { money } from "../shared/money.js";
+import { count, knows, phrase } from "../shared/phrases.js";
+import { clock, dayAndHour, eta, hourOf, span } from "../shared/time.js";
+import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
 
-const LAPSED = {
-  EXPIRED: ["Your time to pay ended", "The tickets went to the next person. You were not charged; if money still arrives, it comes back by itself."],
-  CANCELED: ["You gave the tickets back", "Nothing was charged, and the next person has been called."],
-  REJECTED: ["We could not keep these tickets", "They were gone before we could write your order down. Nothing was charged."],
-  none: ["Your turn ended", "Nothing was reserved and nothing was charged."],
-};
-export const PAYMENT_WORDS = {
-  PENDING: "Payment started", COMPLETED: "Paid", FAILED: "Payment declined, not charged",
-  REFUND_PENDING: "Refund on its way", REFUNDED: "Refunded", REFUND_FAILED: "Refund held up, we are on it",
-};
 const WARNING_MS = 60_000;
+const PAID_FOR = ["confirmed", "review", "refunded"];
 
-const aheadWords = (n) => (n === 0 ? "nobody ahead: you are next" : n === 1 ? "person ahead of you" : "people ahead of you");
-
-function deadline(iso, purpose, now) {
+// A time limit: `name` is pass or hold, stoppedMs the server's time at which a paused sale's clock stopped.
+function deadline(name, iso, nowMs, stoppedMs, minutes) {
   if (!iso) return { clock: "–", words: "", ending: false };
-  const left = Date.parse(iso) - now;
-  if (left <= 0) return { clock: "0:00", words: "The time is up", ending: true };
-  const words = left > WARNING_MS ? `${purpose}, until ${hourOf(iso)}` : `${spanWords(Math.ceil(left / 10_000) * 10_000)} ${purpose}`;
-  return { clock: clock(left), words, ending: left <= WARNING_MS };
+  const leftMs = Date.parse(iso) - (stoppedMs ?? nowMs);
+  if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true };
+  const ending = leftMs <= WARNING_MS && stoppedMs === null;
+  const how = stoppedMs !== null ? "paused" : ending ? "ending" : "until";
+  return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: hourOf(iso), minutes }), ending };
 }
 
-export function words(state, now) {
+function chanceWords(state) {
+  const chance = chanceOf(state);
+  const ahead = state.place?.position ?? 0;
+  const left = ticketsLeft(state);
+  if (chance === "likely" && ahead === 0) return phrase("chance.likely.first", { n: left });
+  return phrase(`chance.${chance}`, { left, ahead, held: ticketsHeld(state), most: state.event.max_per_buyer });
+}
+
+function etaWords(state) {
+  const chance = chanceOf(state);
+  if (chance === "sold_out") return phrase("eta.sold_out");
+  if (chance.startsWith("baskets")) return phrase("eta.baskets");
+  return chance.endsWith("unlikely") ? phrase("eta.unlikely") : eta(state.place?.eta_seconds);
+}
+
+// What became of an order that ended, and of its money: [title, words].
+function lapsedWords(order) {
+  const status = knows(`lapsed.${order?.status}`) ? order.status : "none";
+  const refunds = (order?.payments ?? []).filter((p) => p.kind === "REFUND").map((p) => p.status);
+  let words = `lapsed.${status}`;
+  if (isPaid(order)) words = !refunds.length ? "lapsed.checking" : refunds.every((s) => s === "REFUNDED") ? "lapsed.refunded" : "lapsed.refunding";
+  return [phrase(`lapsed.${status}.title`), phrase(words)];
+}
+
+function reviewWords(order, nowMs) {
+  const paid = charges(order).findLast((p) => p.status === "COMPLETED");
+  const amounts = paid ? phrase("review.amounts", { paid: money(paid.amount, paid.currency), total: money(order.total, order.currency) }) : phrase("review.unknown");
+  const held = Date.parse(order?.expires_at) > nowMs;
+  return [amounts, held ? phrase("review.until", { when: dayAndHour(order.expires_at) }) : phrase("review.open")];
+}
+
+function yoursWords(order) {
+  const n = order?.items?.reduce((all, item) => all + item.quantity, 0) ?? 0;
+  const total = order ? money(order.total, order.currency) : "";
+  if (order?.status !== "PARTIALLY_REFUNDED") return phrase("yours", { n, total });
+  const refunded = order.payments.filter((p) => p.kind === "REFUND" && p.status === "REFUNDED").reduce((all, p) => all + p.amount, 0);
+  return phrase("yours.partly", { total, refunded: money(refunded, order.currency) });
+}
+
+// Two people tell two orders apart by this, and one finds it in a mail, on a ticket and on the receipt.
+export const orderCode = (id) => `${id.slice(9, 13)}-${id.slice(24, 28)}`.toUpperCase();
+
+export function words(state, nowMs) {
   const view = viewOf(state);
   const { event, place } = state;
   const order = currentOrder(state);
   const queued = isQueued(state);
   const where = place?.status;
+  const paused = event.sale === "paused";
   const scheduled = event.sale === "scheduled";
   const ahead = place?.position ?? 0;
-  const pass = deadline(where === "admitted" && place.expires_at, "to choose", now);
-  const hold = deadline(order?.expires_at, "left to pay", now);
+  const stopped = (since) => (paused ? Math.max(state.paused_at_ms, since ?? 0) : null);
+  const pass = deadline("pass", where === "admitted" && place.expires_at, nowMs, stopped(state.place_at_ms), Math.max(1, Math.floor(event.hold_ttl_seconds / 60)));
+  const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(), 0);
   const total = order ? money(order.total, order.currency) : "";
-  const opensIn = event.opens_at ? Date.parse(event.opens_at) - now : null;
-  const [lapsedTitle, lapsedWords] = LAPSED[where === "lapsed" && !order ? "none" : order?.status] ?? LAPSED.none;
-  const held = (event.skus ?? []).reduce((sum, sku) => sum + (sku.held ?? 0), 0);
-  const keptPlace = where === "waiting" ? `Your place is kept: ${counted(ahead, "person", "people")} ahead of you. ` : where ? "Your place is kept. " : "";
-  const tickets = order?.items?.reduce((sum, item) => sum + item.quantity, 0) ?? 0;
+  const opensInMs = event.opens_at ? Date.parse(event.opens_at) - nowMs : null;
+  const baskets = allInBaskets(state);
+  const [lapsedTitle, lapsedText] = lapsedWords(where === "lapsed" && !isPaid(order) ? null : order);
+  const [reviewAmounts, reviewUntil] = reviewWords(order, nowMs);
+  const doorMs = state.door ? Math.max(0, state.door.until_ms - nowMs) : 0;
+  const joinWords = phrase(scheduled ? "join.scheduled" : event.sale === "sold_out" ? "join.sold_out" : "join.open");
 
   return {
     view,
     ending: { pass: pass.ending, hold: hold.ending },
     slots: {
-      opens_clock: opensIn === null ? "Soon" : opensIn > 0 ? clock(opensIn) : "Now",
-      opens_words: opensIn === null ? "The time is not set yet." : opensIn > 0 ? `${dayAndHour(event.opens_at)}, your time` : "The order is being drawn.",
-      join_words: scheduled ? "Enter the lobby" : "Join the queue",
-      here: counted(place?.waiting || 1, "person is", "people are"),
-      ahead: count(ahead),
-      ahead_words: aheadWords(ahead),
-      eta: etaWords(place?.eta_seconds),
+      opens_clock: opensInMs === null ? phrase("time.soon") : opensInMs > 0 ? clock(opensInMs) : phrase("time.now"),
+      opens_words: opensInMs === null ? phrase("opens.unset") : opensInMs > 0 ? dayAndHour(event.opens_at) : phrase("opens.drawing"),
+      on_sale_title: phrase(baskets ? "on_sale.baskets.title" : "on_sale.title"),
+      on_sale_words: baskets ? phrase("on_sale.baskets.more", { n: ticketsHeld(state) }) : phrase("on_sale.more"),
+      join_words: joinWords,
+      rejoin_words: event.sale === "sold_out" ? joinWords : phrase("rejoin.open"),
+      here: phrase("here", { n: place?.waiting || 1 }),
+      ahead: ahead ? count(ahead) : phrase("ahead.next"),
+      ahead_words: phrase("ahead", { n: ahead }),
+      chance: chanceWords(state),
+      eta: etaWords(state),
       behind: count(Math.max(0, (place?.waiting ?? 0) - ahead - 1)),
       number: place?.number ? count(place.number) : "–",
       pass_clock: pass.clock,
       pass_words: pass.words,
-      after_hold_words: order ? `${(LAPSED[order.status] ?? LAPSED.none)[0]}. Your turn goes on: choose again.` : "",
+      after_hold_words: order ? phrase("lapsed.again", { title: lapsedWords(order)[0] }) : "",
       hold_clock: hold.clock,
       hold_words: hold.words,
       total,
-      pay_words: order?.status === "PENDING" ? `Pay ${total}` : "Writing it down…",
-      code: order ? `${order.order_id.slice(9, 13)}-${order.order_id.slice(24, 28)}`.toUpperCase() : "",
+      pay_words: order?.status === "HELD" ? phrase("pay.preparing") : phrase("pay", { total }),
+      order_code: order ? orderCode(order.order_id) : "",
       order_id: order?.order_id ?? "",
-      yours_words: `${counted(tickets, "ticket", "tickets")}, ${total} paid. We look forward to seeing you.`,
+      order_status: order ? phrase(`order.${order.status}`) : "",
+      yours_words: yoursWords(order),
       lapsed_title: lapsedTitle,
-      lapsed_words: lapsedWords,
-      sold_out_words: held ? `Every ticket is sold, or among the ${count(held)} being paid for right now.` : "Every ticket is sold.",
-      in_line_words: `You are still in line${where === "waiting" ? `, with ${counted(ahead, "person", "people")} ahead of you` : ""}. There is nothing to do to stay.`,
-      notice: event.notice || "The organiser has stopped letting people in for a moment. There is nothing to do.",
-      paused_words: `${keptPlace}This page goes on by itself when the sale does.`,
+      lapsed_words: lapsedText,
+      review_amounts: reviewAmounts,
+      review_until: reviewUntil,
+      receipt_title: phrase(isPaid(order) ? "receipt.paid" : "receipt.unpaid"),
+      in_line_words: phrase("in_line", { n: ahead }),
+      notice: event.notice || phrase("paused.notice"),
+      paused_words: phrase(`paused.${queued || where === "admitted" ? where : "stranger"}`, { n: ahead, left: pass.clock }),
+      door_title: phrase("door.busy"),
+      door_words: state.door?.trying ? phrase("door.trying") : phrase("door.wait", { n: Math.ceil(doorMs / 1000) }),
     },
     flags: {
       left: where === "left",
       scheduled,
       on_sale: !scheduled,
-      sold_out: event.sale === "sold_out",
+      baskets,
       in_line: queued,
       not_in_line: !queued,
       not_joined: !queued && where !== "admitted",
-      pass_ending: pass.ending,
-      after_hold: view === "admitted" && Boolean(LAPSED[order?.status]),
-      hold_ending: hold.ending,
-      declined: lastCharge(order)?.status === "FAILED",
-      receipt: view === "confirmed" || Boolean(order?.payments?.length),
+      may_rejoin: event.sale !== "closed",
+      after_hold: view === "admitted" && knows(`lapsed.${order?.status}`),
+      declined: charges(order).at(-1)?.status === "FAILED",
+      receipt: PAID_FOR.includes(view) || Boolean(order?.payments?.length),
+      bought: boughtOrders(state).length > 0,
       may_buy_more: where === "admitted" && event.sale === "open" && mayStillBuy(state) > 0,
     },
-    title: `${titleWords(view, state, { pass, hold, opensIn, ahead })} · ${event.name}`,
+    title: `${titleWords(view, state, { pass, hold, opensInMs, ahead, baskets })} · ${event.name}`,
     mine: boughtOrders(state),
   };
 }
 
-function titleWords(view, state, { pass, hold, opensIn, ahead }) {
+function titleWords(view, { event }, { pass, hold, opensInMs, ahead, baskets }) {
   switch (view) {
-    case "lobby": return opensIn > 0 ? `Opens in ${opensIn > 90_000 ? spanWords(opensIn) : clock(opensIn)}` : "Opening";
-    case "waiting": return count(ahead);
-    case "admitted": return `Come in ${pass.clock}`;
-    case "held": return `Pay ${hold.clock}`;
-    case "paying": return "Waiting for your bank";
-    case "confirmed": return "Yours";
-    case "sold_out": return "Sold out";
-    case "paused": return "Paused";
-    case "closed": return "Ended";
-    case "lapsed": return "Not reserved";
-    case "review": return "Checking your payment";
-    case "refunded": return "Refunded";
-    default: return state.event.sale === "scheduled" ? "Opening soon" : "On sale";
+    case "lobby": return opensInMs > 0 ? phrase("title.lobby", { left: opensInMs > 90_000 ? span(opensInMs) : clock(opensInMs) }) : phrase("title.opening");
+    case "waiting": return ahead ? count(ahead) : phrase("title.next");
+    case "admitted": return phrase("title.admitted", { left: pass.clock });
+    case "held": return phrase("title.held", { left: hold.clock });
+    case "joinable": return phrase(event.sale === "scheduled" ? "title.scheduled" : baskets ? "title.baskets" : "title.joinable");
+    default: return phrase(`title.${view}`);
   }
 }
 
 // What to say when something was refused: what happened, and what to do about it.
-const HELP = {
-  no_pass: "Your turn has ended, so nothing was reserved. Go back in line to get another.",
-  sold_out: "Someone was quicker: those tickets have just gone. Choose from what is left.",
-  limit: "That is more than one buyer may have. Choose fewer.",
-  invalid: "That choice does not work. Change it and try again.",
-  key_reused: "This order was already sent. Reload the page to see it.",
-  too_many: "That was too often. Wait a few seconds, then try again.",
-  busy: "Everyone is reserving at once. Nothing was reserved yet: try again in a few seconds.",
-  paused: "The sale is paused. Nothing was reserved; your turn is kept.",
-  not_ready: "The sale is not ready yet. Try again in a few seconds.",
-  not_payable: "This order can’t be paid any more. What became of it is shown here.",
-  not_cancelable: "There is nothing left to give back. What became of the order is shown here.",
-  provider_unavailable: "The payment provider does not answer. Your tickets stay held: try again in a few seconds.",
-  closed: "The sale has ended.",
-  unauthorized: "This browser is not known here any more. Join the queue again, or use your “other device” link.",
-  not_found: "That is not there any more. Reload the page.",
-  unreachable: "We didn’t hear back. Check your connection and try again: nothing happens twice.",
-};
-export const helpFor = (problem) => HELP[problem.code] ?? `${problem.detail ?? "That did not work."} Try again in a few seconds. (${problem.code})`;
+export function helpFor({ code, detail }) {
+  return knows(`help.${code}`) ? phrase(`help.${code}`) : phrase("help.other", { detail: detail ?? phrase("help.detail"), code });
+}
