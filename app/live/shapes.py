@@ -22,7 +22,7 @@ PlaceStatus = Literal["lobby", "waiting", "admitted", "lapsed", "left"]
 
 
 class SkuFacts(Struct, frozen=True):
-    """One kind of ticket of a sale."""
+    """One kind of ticket of a sale: how many are left, and how many are held by orders not paid yet."""
 
     id: int
     name: str

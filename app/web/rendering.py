@@ -6,10 +6,13 @@ import segno
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from app.ids import short_code
 from app.units import money_text
-from app.web.static import FOLDER, PREFIX, ROOT, csp_hash, import_map, read_files
+from app.web.static import FOLDER, PREFIX, ROOT, csp_hash, import_map, read_files, script_of
+from app.web.words import Words, catalogue, day_and_hour
 
-FILES = read_files(FOLDER, {})
+ROOMS = ("buyer", "admin")  # the two kinds of people: each has scripts and words of its own
+FILES = read_files(FOLDER, {f"js/{room}/catalogue.js": script_of(catalogue("shared", room)) for room in ROOMS})
 IMPORT_MAP = import_map(FILES)
 # What the content security policy allows to run: our own files, and the import map by its hash.
 SCRIPT_SOURCES = f"'self' {csp_hash(IMPORT_MAP)}"
@@ -27,7 +30,7 @@ def _modules(*folders: str) -> list[str]:
 
 
 def environment() -> Environment:
-    """The templates, with the filter `money` and the functions `static` and `modules`."""
+    """The templates, with the filters `money` and `when` and the functions `static`, `modules` and `words`."""
     made = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=select_autoescape(["html"]),
@@ -35,8 +38,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     globals_: dict[str, Any] = made.globals
-    globals_ |= {"static": _address, "modules": _modules, "import_map": IMPORT_MAP}
-    made.filters["money"] = money_text
+    globals_ |= {
+        "static": _address,
+        "modules": _modules,
+        "import_map": IMPORT_MAP,
+        "words": Words("shared", *ROOMS),
+    }
+    made.filters |= {"money": money_text, "when": day_and_hour, "code": short_code}
     return made
 
 

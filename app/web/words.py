@@ -91,11 +91,11 @@ def to_ms(text: str) -> int:
 
 
 def hour_of(text: str) -> str:
-    """ "2026-11-23T19:30:00.000Z" -> "19:30 UTC". """
+    """ "2026-11-23T19:30:00.000Z" -> "19:30 UTC"."""
     return f"{text[11:16]} UTC"
 
 
 def day_and_hour(text: str) -> str:
-    """ "2026-11-23T19:30:00.000Z" -> "Mon 23 Nov, 19:30 UTC". """
+    """ "2026-11-23T19:30:00.000Z" -> "Mon 23 Nov, 19:30 UTC"."""
     day = datetime.fromisoformat(text)
     return f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}, {hour_of(iso(to_ms(text)))}"

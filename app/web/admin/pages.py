@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.infra.redis import NotReady
-from app.organisers.dashboard import snapshot
+from app.organisers.dashboard import snapshot, state_for_organisers
 from app.sale.events import list_events, read_sale
 from app.units import iso
 from app.web.admin.session import for_admin_page
@@ -17,15 +17,16 @@ async def events_page(request: Request, admin: str) -> Response:
     services = services_of(request)
     rows = []
     for event in await list_events(services.database):
+        state: str | None
         try:
             state, stock, _ = await read_sale(services.redis, event)
         except NotReady:
-            state, stock = "not_ready", {}
+            state, stock = None, {}
         rows.append(
             {
                 "slug": event.slug,
                 "name": event.name,
-                "sale": state,
+                "sale": state_for_organisers(state, stock),
                 "opens_at": iso(event.opens_at_ms),
                 "capacity": sum(sku.capacity for sku in event.skus),
                 "sold": sum(s.sold for s in stock.values()),

@@ -11,6 +11,7 @@ from app.orders.reading import orders_of
 from app.sale.waiting_room import NotJoined, look
 from app.tokens import BadToken, Buyer
 from app.units import iso, now_ms
+from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, order_of
 from app.web.callers import only_for, set_buyer_cookie, visitor
 from app.web.problems import Problem
@@ -38,16 +39,18 @@ async def event_page(request: Request) -> Response:
             place = place_facts(PlaceFacts, await look(services.redis, event.id, buyer.id))
         except NotJoined:
             resume_url = resume_url if orders else None
-    state: dict[str, Any] = {
-        "event": (await services.sales.one(event)).facts,
-        "place": place,
-        "orders": orders,
-        "server_now": iso(now_ms()),
-    }
-    state = msgspec.to_builtins(state)
-    return page(
-        "buyer/event.html", state=state, **state, resume_url=resume_url, resume_qr=resume_url and qr(resume_url)
+    state: dict[str, Any] = msgspec.to_builtins(
+        {"event": (await services.sales.one(event)).facts, "place": place, "orders": orders}
     )
+    link = {"resume_url": resume_url, "resume_qr": qr(resume_url)} if resume_url else {}
+    return _buyer_page(request, "buyer/event.html", state, **link)
+
+
+def _buyer_page(request: Request, template: str, state: dict[str, Any], **context: Any) -> Response:
+    """A page that shows a state, with the state in it for its script."""
+    at_ms = now_ms()
+    state |= {"server_now": iso(at_ms), "returned": "paid" in request.query_params}  # from the provider's page
+    return page(template, state=state, event=state["event"], v=view_of(state, at_ms), **context)
 
 
 async def join_form(request: Request) -> Response:
@@ -82,10 +85,11 @@ async def order_page(request: Request, buyer: Buyer) -> Response:
     order = await order_of(request, buyer)
     event = await services_of(request).event_by_id(order.event_id)
     sale = await services_of(request).sales.one(event)
-    return page(
-        "buyer/order.html",
-        order=msgspec.to_builtins(order_facts(event, order)),
-        event=msgspec.to_builtins(sale.facts),
-        server_now=iso(now_ms()),
-        ticket_qr=qr(order.id) if order.status == "CONFIRMED" else None,
-    )
+    state: dict[str, Any] = {
+        "page": "order",
+        "event": msgspec.to_builtins(sale.facts),
+        "place": None,
+        "orders": [msgspec.to_builtins(order_facts(event, order))],
+    }
+    valid = order.status in BOUGHT
+    return _buyer_page(request, "buyer/order.html", state, ticket_qr=qr(order.id) if valid else None)

@@ -71,15 +71,15 @@ def is_queued(state: Json) -> bool:
 
 def tickets(state: Json, field: str) -> int:
     """How many tickets of all skus are `available` or `held`."""
-    return sum(sku.get(field, 0) for sku in state["event"].get("skus", []))
+    return sum(int(sku[field]) for sku in state["event"]["skus"])
 
 
 def may_still_buy(state: Json) -> int:
     """How many tickets the buyer may still have."""
-    has = sum(
-        item["quantity"] for order in state["orders"] if order["status"] in COUNTED for item in order["items"]
-    )
-    return max(0, int(state["event"]["max_per_buyer"]) - has)
+    counted = [order for order in state["orders"] if order["status"] in COUNTED]
+    has = sum(item["quantity"] for order in counted for item in order["items"])
+    limit: int = state["event"]["max_per_buyer"]
+    return max(0, limit - has)
 
 
 def all_in_baskets(state: Json) -> bool:
@@ -133,12 +133,10 @@ def _ahead(state: Json) -> int:
     return int((state["place"] or {}).get("position") or 0)
 
 
-def _deadline(
-    name: str, until: str | None, now_ms: int, stopped_ms: int | None, minutes: int
-) -> tuple[str, str]:
+def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None, minutes: int) -> tuple[str, str]:
     """The clock and the words of a time limit, "pass" or "hold"; a paused sale's clock stopped at `stopped_ms`."""
     if not until:
-        return "–", ""
+        return words("none"), ""
     left_ms = to_ms(until) - (now_ms if stopped_ms is None else stopped_ms)
     if left_ms <= 0:
         return "0:00", words("time.up")
@@ -172,7 +170,11 @@ def _lapsed_words(order: Json | None) -> tuple[str, str]:
     if order and is_paid(order):
         refunds = {p["status"] for p in order["payments"] if p["kind"] == "REFUND"}
         name = (
-            "lapsed.checking" if not refunds else "lapsed.refunded" if refunds == {"REFUNDED"} else "lapsed.refunding"
+            "lapsed.checking"
+            if not refunds
+            else "lapsed.refunded"
+            if refunds == {"REFUNDED"}
+            else "lapsed.refunding"
         )
     return words(f"lapsed.{status}.title"), words(name)
 
@@ -237,7 +239,9 @@ def view_of(state: Json, now_ms: int) -> View:
         if opens_in_ms > 0
         else words("opens.drawing"),
         "on_sale_title": words("on_sale.baskets.title" if baskets else "on_sale.title"),
-        "on_sale_words": words("on_sale.baskets.more", n=tickets(state, "held")) if baskets else words("on_sale.more"),
+        "on_sale_words": words("on_sale.baskets.more", n=tickets(state, "held"))
+        if baskets
+        else words("on_sale.more"),
         "join_words": join_words,
         "rejoin_words": join_words if event["sale"] == "sold_out" else words("rejoin.open"),
         "here": words("here", n=place.get("waiting") or 1),
@@ -246,7 +250,7 @@ def view_of(state: Json, now_ms: int) -> View:
         "chance": _chance_words(state),
         "eta": _eta_words(state),
         "behind": count(max(0, (place.get("waiting") or 0) - ahead - 1)),
-        "number": count(place["number"]) if place.get("number") else "–",
+        "number": count(place["number"]) if place.get("number") else words("none"),
         "pass_clock": pass_clock,
         "pass_words": pass_words,
         "after_hold_words": words("lapsed.again", title=_lapsed_words(order)[0]) if order else "",

@@ -2,11 +2,9 @@
 
 import { call, Problem } from "../shared/api.js";
 import { $, $$, confirmed } from "../shared/page.js";
+import { phrase } from "../shared/phrases.js";
 
-const QUESTIONS = {
-  open: { title: "Open the sale?", text: "People in the queue are let in at once.", yes: "Open", no: "Not now" },
-  closed: { title: "Close the sale for good?", text: "Nobody can reserve any more. Tickets that are held can still be paid.", yes: "Close the sale", no: "Keep it open" },
-};
+const question = (state) => Object.fromEntries(["title", "text", "yes", "no"].map((part) => [part, phrase(`ask.${state}.${part}`)]));
 
 // Resolves to the organiser's words, or null when they changed their mind.
 function askNotice() {
@@ -24,14 +22,14 @@ export function setUpControls(slug, onSnapshot) {
     button.addEventListener("click", async () => {
       const state = button.dataset.control;
       const notice = state === "paused" ? await askNotice() : undefined;
-      if (notice === null || (state !== "paused" && !(await confirmed(QUESTIONS[state])))) return;
+      if (notice === null || (state !== "paused" && !(await confirmed(question(state))))) return;
       problem.textContent = "";
       button.disabled = true;
       try {
         onSnapshot(await call("POST", `/api/v1/admin/events/${slug}/state`, { body: { state, ...(notice && { notice }) } }));
       } catch (refusal) {
         if (!(refusal instanceof Problem)) throw refusal;
-        problem.textContent = refusal.status === 401 ? "You are signed out. Reload the page and sign in again." : `Not changed. ${refusal.detail ?? "No answer came: try again."}`;
+        problem.textContent = refusal.status === 401 ? phrase("problem.signed_out") : phrase("problem", { detail: refusal.detail ?? phrase("problem.no_answer") });
       } finally {
         button.disabled = false;
       }

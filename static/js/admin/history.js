@@ -7,6 +7,7 @@ export function sampleOf(snapshot) {
   return {
     at: Date.parse(snapshot.server_now),
     ...Object.fromEntries(STAGES.map((stage) => [stage, snapshot.funnel[stage]])),
+    passed: snapshot.passed,
     sold: Object.fromEntries(snapshot.skus.map((sku) => [sku.id, sku.sold])),
   };
 }
@@ -19,12 +20,12 @@ export function add(history, sample) {
 
 const before = (history, ms) => history.find(({ at }) => at >= history.at(-1).at - ms) ?? history[0];
 
-// Change of a stage per minute, or null while too little was seen.
+// How many came into a stage per minute, whatever left it meanwhile, or null while too little was seen.
 export function flowPerMinute(history, stage) {
   if (history.length < 2) return null;
   const from = before(history, 60_000), to = history.at(-1);
   const ms = to.at - from.at;
-  return ms < 5_000 ? null : Math.round(((to[stage] - from[stage]) * 60_000) / ms);
+  return ms < 5_000 ? null : Math.max(0, Math.round(((to.passed[stage] - from.passed[stage]) * 60_000) / ms));
 }
 
 // When a sku sells out if it goes on as in the last two minutes, in ms since 1970; null if nothing was sold
@@ -40,5 +41,5 @@ export function soldOutAt(history, sku) {
 }
 
 export const keep = (key, history) => sessionStorage.setItem(key, JSON.stringify(history));
-export const recall = (key) => JSON.parse(sessionStorage.getItem(key) ?? "[]");
+export const recall = (key) => JSON.parse(sessionStorage.getItem(key) ?? "[]").filter((sample) => sample.passed);
 export { STAGES, WINDOW_MS };

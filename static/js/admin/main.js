@@ -2,17 +2,19 @@
 
 import { call } from "../shared/api.js";
 import { keepLive } from "../shared/live.js";
-import { count, money } from "../shared/money.js";
+import { money } from "../shared/money.js";
 import { $, $$, setFlags, setRows, setSlots, setText } from "../shared/page.js";
-import { clock, hourOf, learnServerTime, serverNowMs, spanWords } from "../shared/time.js";
+import { count, learn, phrase } from "../shared/phrases.js";
+import { clock, hourOf, learnServerTime, serverNowMs, span } from "../shared/time.js";
+import catalogue from "./catalogue.js";
 import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
 import { add, flowPerMinute, keep, recall, sampleOf, soldOutAt, STAGES } from "./history.js";
 
-const SALE_WORDS = { scheduled: "Not open yet", drawing: "Drawing the order", open: "On sale", paused: "Paused", sold_out: "Sold out", closed: "Closed", not_ready: "Being prepared" };
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
 const FEED_ROWS = 40;
 
+learn(catalogue);
 const first = JSON.parse($("#state").textContent);
 const slug = first.event.slug;
 const historyKey = `tc:history:${slug}`;
@@ -30,23 +32,27 @@ function take(next) {
 }
 
 const sumOf = (field) => snapshot.skus.reduce((sum, sku) => sum + sku[field], 0);
-const signed = (n) => (n === null ? "–" : n === 0 ? "steady" : `${n > 0 ? "+" : "−"}${count(Math.abs(n))} / min`);
+const flowWords = (n) => (n === null ? phrase("none") : n ? phrase("flow", { n }) : phrase("flow.none"));
 
 function show() {
-  const { event, funnel: counts, money: cash, trust } = snapshot;
+  const { event, funnel: counts, money: cash, trust, trouble } = snapshot;
   const rate = cash.charges_completed + cash.charges_failed;
   const opensIn = event.opens_at ? Date.parse(event.opens_at) - serverNowMs() : 0;
   setSlots({
-    sale: event.sale === "scheduled" && opensIn > 0 ? `Opens in ${clock(opensIn)}` : SALE_WORDS[event.sale],
+    sale: event.sale === "scheduled" && opensIn > 0 ? phrase("opens_in", { left: clock(opensIn) }) : phrase(`sale.${event.sale}`),
     sold: count(sumOf("sold")), held: count(sumOf("held")), available: count(sumOf("available")), capacity: count(sumOf("capacity")),
-    ...Object.fromEntries(STAGES.flatMap((stage) => [[stage, count(counts[stage])], [`${stage}_flow`, signed(flowPerMinute(history, stage))]])),
+    ...Object.fromEntries(STAGES.flatMap((stage) => [[stage, count(counts[stage])], [`${stage}_flow`, flowWords(flowPerMinute(history, stage))]])),
     taken: money(cash.taken, cash.currency), pending: money(cash.pending, cash.currency), refunded_money: money(cash.refunded, cash.currency),
-    success: rate ? `${((100 * cash.charges_completed) / rate).toFixed(1)}%` : "–",
-    success_words: rate ? `${count(cash.charges_failed)} of ${count(rate)} declined` : "no payments yet",
-    ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? "–" : count(trust[name])])),
+    success: rate ? phrase("money.rate", { percent: ((100 * cash.charges_completed) / rate).toFixed(1) }) : phrase("none"),
+    success_words: rate ? phrase("money.declined", { failed: cash.charges_failed, all: rate }) : phrase("money.none"),
+    ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? phrase("none") : count(trust[name])])),
     notice: event.notice ?? "",
+    trouble: phrase("trouble", { n: trouble.in_review }),
   });
-  setFlags({ paused: event.sale === "paused" && Boolean(event.notice) });
+  setFlags({ paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review > 0 });
+  setRows($("[data-trouble]"), "trouble-row", trouble.orders.map((order) => [
+    order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), hour: hourOf(order.expires_at) }),
+  ]));
   $("main").dataset.state = event.sale;
   $("[data-sale]").dataset.sale = event.sale;
   document.title = `${count(sumOf("sold"))} of ${count(sumOf("capacity"))} · ${event.name}`;
@@ -70,10 +76,16 @@ function showSkus() {
     setText($("[data-held]", row), count(sku.held));
     setText($("[data-free]", row), count(sku.available));
     setText($("[data-revenue]", row), money(sku.revenue, sku.currency));
-    setText($("[data-out]", row), sku.sold >= sku.capacity ? "sold out" : outAt[i] ? `sold out about ${hourOf(outAt[i])}, in ${spanWords(outAt[i] - history.at(-1).at)}` : outAt[i] === null ? "no sales just now" : "");
+    setText($("[data-out]", row), outWords(sku, outAt[i]));
   });
   const { from, now, until } = sellThrough($("#sell"), history, snapshot.skus, outAt);
-  setSlots({ chart_from: `${spanWords(now - from)} ago`, chart_until: `in ${spanWords(until - now)}` });
+  setSlots({ chart_from: phrase("chart.from", { age: span(now - from) }), chart_until: phrase("chart.until", { left: span(until - now) }) });
+}
+
+function outWords(sku, outAt) {
+  if (sku.sold >= sku.capacity) return phrase("sku.sold_out");
+  if (outAt === null) return phrase("sku.quiet");
+  return outAt ? phrase("sku.out_at", { hour: hourOf(outAt), left: span(outAt - history.at(-1).at) }) : "";
 }
 
 function showTrust({ verdict, processes, ...queues }) {
@@ -81,21 +93,21 @@ function showTrust({ verdict, processes, ...queues }) {
   const box = $("[data-verdict]");
   box.dataset.verdict = verdict ? (verdict.ok ? "ok" : "bad") : "none";
   setSlots({
-    verdict: verdict ? (verdict.ok ? "The books agree" : "The books do not agree") : "Not checked yet",
-    verdict_age: verdict ? `checked ${spanWords(now - Date.parse(verdict.checked_at))} ago` : "the first check is on its way",
+    verdict: phrase(`verdict.${box.dataset.verdict}`),
+    verdict_age: verdict ? phrase("verdict.age", { age: span(now - Date.parse(verdict.checked_at)) }) : phrase("verdict.first"),
   });
   setRows($("[data-failed]"), "failed-row", (verdict?.failed ?? []).map((line) => [line]));
   for (const [name, limit] of Object.entries(HIGH)) $(`[data-queue="${name}"]`).classList.toggle("high", queues[name] > limit);
   const silent = processes.filter((process) => !process.ok);
-  setSlots({ processes: silent.length ? `${silent.length} of ${processes.length} do not answer` : `All ${processes.length} processes answer` });
+  setSlots({ processes: silent.length ? phrase("processes.silent", { n: silent.length, all: processes.length }) : phrase("processes.ok", { n: processes.length }) });
   const list = $("[data-processes]");
-  setRows(list, "process-row", [...silent, ...processes.filter((process) => process.ok)].map((process) => [process.name, process.ok ? "ok" : `silent for ${spanWords(process.age_seconds * 1000)}`]));
+  setRows(list, "process-row", [...silent, ...processes.filter((process) => process.ok)].map((process) => [process.name, process.ok ? phrase("process.ok") : phrase("process.silent", { age: span(process.age_seconds * 1000) })]));
   [...list.children].forEach((row, i) => row.classList.toggle("silent", i < silent.length));
 }
 
 function showLink() {
   for (const element of $$("[data-link]")) element.dataset.link = link;
-  setSlots({ link: link === "live" ? "Live" : link === "refused" ? "Signed out. Reload to sign in" : link === "connecting" ? "Connecting" : `Reconnecting. Shown as it was ${spanWords(live?.ageMs() ?? 0)} ago` });
+  setSlots({ link: link === "reconnecting" ? phrase("link.reconnecting", { age: span(live?.ageMs() ?? 0) }) : phrase(`link.${link}`) });
 }
 
 for (const svg of $$("[data-mark]")) legendMark(svg, Number(svg.dataset.mark));

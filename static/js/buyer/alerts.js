@@ -1,7 +1,7 @@
 // Being called: sound and vibration, only for those who asked, and words for screen readers when they matter.
 
 import { $$, say } from "../shared/page.js";
-import { count } from "../shared/money.js";
+import { knows, phrase } from "../shared/phrases.js";
 
 const KEY = "tc:sound";
 let audio = null;
@@ -51,38 +51,37 @@ function call() {
   navigator.vibrate?.([200, 100, 200, 100, 400]);
 }
 
-const SPOKEN = {
-  waiting: "You are in the queue.",
-  admitted: "It is your turn. Choose your tickets.",
-  held: "Your tickets are held. Pay before the time ends.",
-  paying: "Waiting for your bank.",
-  confirmed: "It’s yours. Your ticket is on the page.",
-  lapsed: "Your time ended. Nothing was charged.",
-  sold_out: "Sold out.",
-  paused: "The sale is paused. Your place is kept.",
-  closed: "The sale has ended.",
-};
 const MILESTONES = [1000, 500, 250, 100, 50, 20, 10, 5, 3, 1, 0];
+
+function viewWords({ view, flags, slots }) {
+  if (view === "held" && flags.declined) return phrase("said.declined");
+  if (view === "paused" && flags.not_joined) return phrase("said.paused.stranger");
+  if (view === "lapsed") return `${slots.lapsed_title}. ${slots.lapsed_words}`;
+  if (view === "door") return `${slots.door_title}. ${slots.door_words}`;
+  return knows(`said.${view}`) ? phrase(`said.${view}`) : "";
+}
 
 let before = null;
 
 // Speaks when the view changes, a milestone of the place is passed, or a time limit is near.
-export function announce({ view, ending, flags, slots }, place) {
+export function announce(words, place) {
+  const { view, ending, flags } = words;
   const ahead = view === "waiting" ? (place?.position ?? null) : null;
-  const now = { view, ahead, pass: ending.pass, hold: ending.hold };
+  const now = { view, ahead, pass: ending.pass, hold: ending.hold, baskets: flags.baskets };
   const was = before;
   before = now;
   if (!was) return;
   if (was.view !== view) {
-    const words = view === "held" && flags.declined ? "Your bank declined, and nothing was charged. You can try again." : (SPOKEN[view] ?? "");
-    say(`${words} ${ahead === null ? "" : `${count(ahead)} ahead of you.`}`.trim());
+    say(`${viewWords(words)} ${ahead === null ? "" : phrase("said.ahead", { n: ahead })}`.trim());
     if (view === "admitted") call();
   } else if (view === "admitted" && now.pass && !was.pass) {
-    say("Less than a minute left to reserve.");
+    say(phrase("said.pass_ending"));
   } else if ((view === "held" || view === "paying") && now.hold && !was.hold) {
-    say("Less than a minute left to pay.");
+    say(phrase("said.hold_ending"));
+  } else if ((view === "waiting" || view === "joinable") && now.baskets && !was.baskets) {
+    say(phrase("said.baskets"));
   } else if (ahead !== null && was.ahead !== null) {
     const passed = MILESTONES.find((m) => was.ahead > m && ahead <= m);
-    if (passed !== undefined) say(ahead === 0 ? "You are next." : `${count(ahead)} ${slots.ahead_words}.`);
+    if (passed !== undefined) say(phrase("said.ahead", { n: ahead }));
   }
 }

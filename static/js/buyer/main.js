@@ -3,33 +3,37 @@
 import { announce, setUpSound } from "./alerts.js";
 import { call, Problem } from "../shared/api.js";
 import { keepLive } from "../shared/live.js";
-import { count, left, money } from "../shared/money.js";
-import { reserve, unanswered } from "./ordering.js";
+import { money } from "../shared/money.js";
 import { $, $$, confirmed, localTimes, say, setFlags, setRows, setSlots, setText, showProblem, showView } from "../shared/page.js";
+import { count, learn, phrase } from "../shared/phrases.js";
+import { learnServerTime, serverNowMs, span } from "../shared/time.js";
+import catalogue from "./catalogue.js";
+import { reserve, unanswered } from "./ordering.js";
 import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
 import { currentOrder, isFinal, reduce, viewOf } from "./state.js";
-import { learnServerTime, serverNowMs, spanWords } from "../shared/time.js";
-import { helpFor, PAYMENT_WORDS, words } from "./words.js";
+import { helpFor, words } from "./words.js";
 
 const LOST_AFTER_MS = 5_000; // shorter breaks are not worth a word
 const NOTICE_WITHIN_MS = 2_000;
+const DOOR_SECONDS = 3; // between tries to join, where the server does not say
 
+learn(catalogue);
 const first = JSON.parse($("#state").textContent);
 learnServerTime(first.server_now);
 const slug = first.event.slug;
 const stayKey = `tc:stay:${slug}`;
 let state = {
   ...first,
-  orders: first.orders ?? [],
+  place_at_ms: Date.parse(first.server_now),
+  paused_at_ms: Date.parse(first.server_now),
   staying: sessionStorage.getItem(stayKey) === "1",
-  returned: new URLSearchParams(location.search).has("paid"),
 };
 let link = "connecting";
 let live = null;
 let busy = false;
 
 function change(frame) {
-  state = reduce(state, frame);
+  state = reduce(state, frame, serverNowMs());
   show();
 }
 
@@ -42,7 +46,7 @@ function show() {
     return;
   }
   if (showView(view)) showProblem("");
-  if (state.event.skus && view === "admitted") {
+  if (view === "admitted") {
     now.slots.reserve_words = showShop(state, { busy, unsure: Boolean(unanswered(slug)), open: now.slots.pass_clock !== "0:00" });
   }
   setSlots({ ...now.slots, link: linkWords() });
@@ -50,7 +54,7 @@ function show() {
   for (const element of $$("[data-link]")) element.dataset.link = link;
   for (const element of $$("[data-ending]")) element.classList.toggle("ending", now.ending[element.dataset.ending]);
   for (const sku of state.event.skus ?? []) {
-    for (const element of $$(`[data-left="${CSS.escape(sku.id)}"]`)) setText(element, left(sku.available));
+    for (const element of $$(`[data-left="${CSS.escape(sku.id)}"]`)) setText(element, phrase("left", { n: sku.available }));
   }
   showOrder(now);
   showWay();
@@ -67,10 +71,11 @@ function showOrder({ mine, view }) {
     strip.hidden = view === "confirmed" || !mine.length;
     if (mine.length) strip.href = `/orders/${mine[0].order_id}`;
   }
+  for (const line of $$("[data-order-line]")) line.hidden = !order;
   if (!order) return;
   const rows = order.items.map((item) => [`${item.quantity} × ${item.name}`, "", money(item.price * item.quantity, order.currency)]);
   for (const list of $$("[data-items]")) setRows(list, "item-row", rows);
-  for (const list of $$("[data-payments]")) setRows(list, "payment-row", order.payments.map((p) => [PAYMENT_WORDS[p.status], money(p.amount, p.currency)]));
+  for (const list of $$("[data-payments]")) setRows(list, "payment-row", order.payments.map((p) => [phrase(`payment.${p.status}`), money(p.amount, p.currency)]));
   for (const list of $$("[data-admit]")) setRows(list, "admit-row", order.items.map((item) => [item.name, `× ${item.quantity}`]));
   for (const anchor of $$("[data-order-link]")) anchor.href = `/orders/${order.order_id}`;
 }
@@ -85,11 +90,9 @@ function showWay() {
 }
 
 function linkWords() {
+  if (link !== "reconnecting") return phrase(`link.${link}`);
   const ageMs = live?.ageMs() ?? 0;
-  if (link === "live") return "Live";
-  if (link === "refused") return "Not connected: this page was refused. Reload it, or open the sale again.";
-  if (link === "reconnecting") return `Reconnecting. As of ${ageMs < 2_000 ? "now" : `${spanWords(ageMs)} ago`}`;
-  return "Updates every few seconds";
+  return ageMs < 2_000 ? phrase("link.reconnecting.now") : phrase("link.reconnecting", { age: span(ageMs) });
 }
 
 async function poll() {
@@ -142,11 +145,29 @@ async function attempt(work) {
   }
 }
 
+// Where too many arrive at once the page says so, waits as long as it was told and a bit of its own, and tries again.
 const join = () => attempt(async () => {
-  await call("POST", `/api/v1/events/${slug}/queue`);
+  try {
+    await call("POST", `/api/v1/events/${slug}/queue`);
+  } catch (problem) {
+    if (!problem.mayPass) {
+      change({ set: { door: null } });
+      throw problem;
+    }
+    const waitMs = (problem.retryAfterSeconds || DOOR_SECONDS) * 1000 * (1 + Math.random() / 2);
+    change({ set: { door: { until_ms: serverNowMs() + waitMs } } });
+    setTimeout(knock, waitMs);
+    return;
+  }
   sessionStorage.removeItem(stayKey);
   location.assign(`/events/${slug}`); // the server draws the page for a known buyer
 });
+
+function knock() {
+  if (!state.door) return;
+  change({ set: { door: { ...state.door, trying: true } } });
+  join();
+}
 
 const reserveChosen = () => attempt(async () => {
   const ids = new Map(state.event.skus.map((sku) => [String(sku.id), sku]));
@@ -165,9 +186,10 @@ const actions = {
   async leave() {
     const { place } = state;
     const sure = await confirmed({
-      title: viewOf(state) === "admitted" ? "Give up your turn?" : "Give up your place?",
-      text: place?.number ? `Number ${count(place.number)} will not be given to you again. If you come back, you join at the end.` : "You will not be part of the draw. You can come back until the sale opens.",
-      yes: "Leave", no: "Stay",
+      title: phrase(viewOf(state) === "admitted" ? "ask.leave.turn" : "ask.leave.title"),
+      text: place?.number ? phrase("ask.leave.number", { number: count(place.number) }) : phrase("ask.leave.lobby"),
+      yes: phrase("ask.leave.yes"),
+      no: phrase("ask.leave.no"),
     });
     if (sure) await attempt(async () => {
       await call("DELETE", `/api/v1/events/${slug}/queue`);
@@ -176,8 +198,8 @@ const actions = {
   },
   async cancel() {
     const order = currentOrder(state);
-    const sure = await confirmed({ title: "Give the tickets back?", text: "The next person in the queue gets them at once. Nothing is charged.", yes: "Give back", no: "Keep them" });
-    if (sure) await attempt(async () => {
+    const [title, text, yes, no] = ["title", "text", "yes", "no"].map((part) => phrase(`ask.cancel.${part}`));
+    if (await confirmed({ title, text, yes, no })) await attempt(async () => {
       await call("DELETE", `/api/v1/orders/${order.order_id}`);
       await poll();
     });
@@ -197,24 +219,24 @@ for (const anchor of $$("[data-copy]")) {
     click.preventDefault();
     try {
       await navigator.clipboard.writeText(anchor.href);
-      anchor.textContent = "Copied";
-      say("Link copied");
+      anchor.textContent = phrase("copied");
+      say(phrase("said.copied"));
     } catch {
-      prompt("Copy this link:", anchor.href);
+      prompt(phrase("copy.by_hand"), anchor.href);
     }
   });
 }
 
 setUpSound();
 localTimes();
-if (state.event.skus) setUpShop(show);
+if (state.page !== "order") setUpShop(state.event, show);
 live = keepLive({
   path: `/ws/events/${slug}`,
   withSocket: state.page === "order" || Boolean(state.place && state.place.status !== "left"),
   onFrame,
   onLink(value) {
     link = value;
-    if (value === "reconnecting") setTimeout(() => { if (link === value) say("Connection lost. Reconnecting."); }, LOST_AFTER_MS);
+    if (value === "reconnecting") setTimeout(() => { if (link === value) say(phrase("said.lost")); }, LOST_AFTER_MS);
     show();
   },
   poll,

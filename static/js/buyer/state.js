@@ -26,7 +26,8 @@ export function reduce(state, frame, nowMs) {
       return withEvent(state, { sale: frame.sale, skus }, nowMs);
     }
     case "order": {
-      const { type, ...order } = frame;
+      const { type, ...fields } = frame;
+      const order = { ...fields, at_ms: nowMs };
       const known = state.orders.find((o) => o.order_id === order.order_id);
       if (known && (order.version ?? 0) < (known.version ?? 0)) return state;
       // A frame may overtake the answer to the call that made the order; alone it is too little to show.

@@ -11,7 +11,7 @@ const PAID_FOR = ["confirmed", "review", "refunded"];
 
 // A time limit: `name` is pass or hold, stoppedMs the server's time at which a paused sale's clock stopped.
 function deadline(name, iso, nowMs, stoppedMs, minutes) {
-  if (!iso) return { clock: "–", words: "", ending: false };
+  if (!iso) return { clock: phrase("none"), words: "", ending: false };
   const leftMs = Date.parse(iso) - (stoppedMs ?? nowMs);
   if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true };
   const ending = leftMs <= WARNING_MS && stoppedMs === null;
@@ -72,7 +72,7 @@ export function words(state, nowMs) {
   const ahead = place?.position ?? 0;
   const stopped = (since) => (paused ? Math.max(state.paused_at_ms, since ?? 0) : null);
   const pass = deadline("pass", where === "admitted" && place.expires_at, nowMs, stopped(state.place_at_ms), Math.max(1, Math.floor(event.hold_ttl_seconds / 60)));
-  const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(), 0);
+  const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(order?.at_ms), 0);
   const total = order ? money(order.total, order.currency) : "";
   const opensInMs = event.opens_at ? Date.parse(event.opens_at) - nowMs : null;
   const baskets = allInBaskets(state);
@@ -97,7 +97,7 @@ export function words(state, nowMs) {
       chance: chanceWords(state),
       eta: etaWords(state),
       behind: count(Math.max(0, (place?.waiting ?? 0) - ahead - 1)),
-      number: place?.number ? count(place.number) : "–",
+      number: place?.number ? count(place.number) : phrase("none"),
       pass_clock: pass.clock,
       pass_words: pass.words,
       after_hold_words: order ? phrase("lapsed.again", { title: lapsedWords(order)[0] }) : "",

@@ -5,9 +5,13 @@ import { learnServerTime } from "./time.js";
 const ANSWER_WITHIN_MS = 12_000;
 
 export class Problem extends Error {
-  constructor(status, { code, title, detail } = {}) {
+  constructor(status, { code, title, detail } = {}, retryAfter = null) {
     super(title ?? code);
-    Object.assign(this, { status, code: code ?? "unreachable", detail: detail || title });
+    Object.assign(this, { status, code: code ?? "unreachable", detail: detail || title, retryAfterSeconds: Number(retryAfter) });
+  }
+  // The server has too much to do, or its door is too full: waiting helps.
+  get mayPass() {
+    return this.status === 503 || (this.status === 429 && this.retryAfterSeconds > 0);
   }
   // Without a clear answer the call may have worked: the same call must be repeated, not a new one made.
   get answered() {
@@ -32,9 +36,9 @@ export async function call(method, path, { body, headers = {} } = {}) {
   try {
     json = text ? JSON.parse(text) : null;
   } catch {
-    throw new Problem(answer.status);
+    throw new Problem(answer.status, {}, answer.headers.get("Retry-After"));
   }
-  if (!answer.ok) throw new Problem(answer.status, json ?? {});
+  if (!answer.ok) throw new Problem(answer.status, json ?? {}, answer.headers.get("Retry-After"));
   if (json?.server_now) learnServerTime(json.server_now);
   return json;
 }

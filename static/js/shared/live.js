@@ -14,15 +14,15 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
   let socket = null, tries = 0, silence, again, nextPoll;
   let link = withSocket ? "connecting" : "polling";
-  let heardAt = performance.now();
+  // Only data makes what is shown younger: the page itself when it came, a frame, an answer. A try does not.
+  let heardAt = performance.getEntriesByType("navigation")[0]?.responseStart ?? performance.now();
 
   function setLink(state) {
     link = state;
     onLink(state);
   }
 
-  function heard() {
-    heardAt = performance.now();
+  function waitForWords() {
     clearTimeout(silence);
     silence = setTimeout(() => drop(0), SILENCE_MS);
   }
@@ -31,9 +31,10 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
     clearTimeout(again);
     if (socket) return;
     socket = new WebSocket(url);
-    heard();
+    waitForWords();
     socket.onmessage = ({ data }) => {
-      heard();
+      heardAt = performance.now();
+      waitForWords();
       if (link !== "live") {
         tries = 0;
         clearTimeout(nextPoll);
@@ -69,8 +70,10 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
       try {
         next = (await poll()) || POLL_MS;
         heardAt = performance.now();
+        if (!withSocket && link === "reconnecting") setLink("polling");
       } catch {
         next = POLL_MS * 2; // the age of what is shown tells the rest
+        if (link === "polling") setLink("reconnecting");
       }
       if (link === "reconnecting" || link === "polling") keepPolling(next);
     }, pause);
@@ -78,8 +81,17 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
 
   // Back from a sleeping phone, another tab or a tunnel: don't wait out the pause.
   function wake() {
-    if (document.visibilityState === "visible" && link === "reconnecting") connect();
+    if (document.visibilityState !== "visible" || link !== "reconnecting") return;
+    if (withSocket) connect();
+    else keepPolling(0);
   }
+
+  function lose() {
+    if (link === "refused") return;
+    if (withSocket && link !== "polling") drop(0);
+    else setLink("reconnecting");
+  }
+  addEventListener("offline", lose);
   addEventListener("online", wake);
   addEventListener("pageshow", wake);
   document.addEventListener("visibilitychange", wake);

@@ -20,7 +20,11 @@ export function setText(element, text) {
 
 // Whole numbers run to their new value; the last step writes the exact text.
 function roll(element, from, to) {
-  const [a, b] = [from, to].map((text) => Number(text.replace(/\D/g, "")));
+  const [a, b] = [from, to].map((text) => Number(text.replace(/,/g, "") || NaN));
+  if (Number.isNaN(a + b)) {
+    element.textContent = to; // a word, not a number
+    return;
+  }
   const start = performance.now();
   const step = (now) => {
     if (element.dataset.text !== to) return;
