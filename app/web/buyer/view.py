@@ -77,9 +77,9 @@ def tickets(state: Json, field: str) -> int:
 def may_still_buy(state: Json) -> int:
     """How many tickets the buyer may still have."""
     counted = [order for order in state["orders"] if order["status"] in COUNTED]
-    has = sum(item["quantity"] for order in counted for item in order["items"])
+    has: int = sum(item["quantity"] for order in counted for item in order["items"])
     limit: int = state["event"]["max_per_buyer"]
-    return max(0, limit - has)
+    return limit - has if has < limit else 0
 
 
 def all_in_baskets(state: Json) -> bool:
