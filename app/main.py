@@ -36,6 +36,7 @@ from app.web.admin import session
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, pages
 from app.web.buyer.socket import buyer_socket
+from app.web.draining import Draining, DrainingServer
 from app.web.events import Events
 from app.web.guard import Guard
 from app.web.problems import PROBLEMS, Problem, answer_error
@@ -52,6 +53,7 @@ API = router(
     resource("/events/{slug}", GET=api.get_event),
     resource("/events/{slug}/queue", POST=api.join, GET=api.get_place, DELETE=api.leave),
     resource("/events/{slug}/orders", POST=api.place_order),
+    resource("/me/orders", GET=api.get_orders),
     resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
     resource("/orders/{order_id}/payments", POST=api.start_payment),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
@@ -81,7 +83,7 @@ GRACEFUL_SECONDS = 5
 PING_SECONDS = 60  # the library's 20 costs three times the wake-ups with 10,000 sockets
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, draining: Draining) -> Starlette:
     """The ASGI application."""
 
     @asynccontextmanager
@@ -104,6 +106,7 @@ def create_app(settings: Settings) -> Starlette:
                 tokens=Tokens(settings.secret_keys),
                 events=events,
                 sales=Sales(redis, database),
+                draining=draining,
             )
             calm_collector()
             async with (
@@ -163,8 +166,9 @@ def main() -> None:
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
-    uvicorn.run(
-        create_app(settings),
+    draining = Draining(settings.drain_seconds)
+    config = uvicorn.Config(
+        create_app(settings, draining),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -179,6 +183,7 @@ def main() -> None:
         proxy_headers=False,  # nothing depends on where a request comes from
         log_level="warning",
     )
+    DrainingServer(config, draining).run()
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class Settings:
     database_pool_size: int
     max_waiting: int  # buyers in the lobby and the queue of one event
     max_sockets: int  # open websockets of one web process
+    drain_seconds: float  # /readyz says so for this long before a web process stops
     grace_seconds: int  # not seen for so long when called: parked
     purge_after_seconds: int  # closed for this long: cleared away in Redis
     overbooking: float  # passes given for each available ticket
@@ -101,6 +102,7 @@ class Settings:
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
             max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
+            drain_seconds=read.ratio("DRAIN_SECONDS", 1.0 if environment == "production" else 0.0, 0.0, 60.0),
             grace_seconds=read.whole("GRACE_SECONDS", 30, 20, 300),
             purge_after_seconds=read.whole("PURGE_AFTER_SECONDS", 86_400, 0, 31_536_000),
             overbooking=read.ratio("OVERBOOKING", 1.1, 1.0, 10.0),

@@ -24,7 +24,8 @@ CREATE TABLE events (
     number_high      BIGINT UNSIGNED NOT NULL DEFAULT 0, -- no queue number above it was given
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug),
-    KEY events_epoch (epoch)
+    KEY events_epoch (epoch),
+    KEY events_opens (opens_at, id) -- the list of sales
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- While a sale is paused its clock stands still: a hold ends later by every pause between its beginning and its end.
@@ -67,6 +68,7 @@ CREATE TABLE orders (
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
     KEY orders_status (event_id, status),
+    KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from app.ids import event_of
 from app.infra.keys import key, order_key
@@ -33,9 +34,36 @@ async def orders_of(database: Database, redis: Redis, event_id: int, buyer_id: s
     if not ids:
         return []
     books = await _from_books(database, "event_id = %s AND buyer_id = %s", (event_id, buyer_id))
-    written = {order.id: order for order in books}
+    written = {order.id: order for order in books or ()}
     held = {order.id: order for order in await _held_orders(redis, set(ids) - written.keys())}
     return [order for order_id in ids if (order := written.get(order_id) or held.get(order_id))]
+
+
+async def newest_orders(
+    database: Database, redis: Redis, buyer_id: str, event_ids: Iterable[int], most: int, before: str = ""
+) -> list[Order]:
+    """A buyer's orders in all events, newest first, `most` at most; only those older than the order id `before`.
+
+    Redis is asked for those of `event_ids` that the books do not have yet. Either answers without the other;
+    raises RedisError when neither does.
+    """
+    older = " AND id < %s" if before else ""
+    books = await _from_books(
+        database,
+        f"buyer_id = %s{older} ORDER BY id DESC LIMIT %s",
+        (buyer_id, before, most) if before else (buyer_id, most),
+    )
+    found = {order.id: order for order in books or ()}
+    try:
+        in_redis = await asyncio.gather(*(order_ids_of(redis, event_id, buyer_id) for event_id in event_ids))
+        asked = {order_id for ids in in_redis for order_id in ids if not before or order_id < before}
+        newest = sorted(found.keys() | asked, reverse=True)[:most]
+        found |= {order.id: order for order in await _held_orders(redis, set(newest) - found.keys())}
+    except RedisError as error:
+        if books is None:
+            raise
+        log.warning("orders are read from the books alone, for Redis does not answer: %s", error)
+    return [found[order_id] for order_id in sorted(found, reverse=True)[:most]]
 
 
 async def held_orders_of(redis: Redis, event_id: int, buyer_id: str) -> list[Order]:
@@ -135,14 +163,14 @@ async def read_payments(connection: Connection, order_ids: Sequence[str]) -> dic
     return payments
 
 
-async def _from_books(database: Database, where: str, args: Sequence[Any]) -> list[Order]:
-    """The orders in the books; none when those do not answer in time."""
+async def _from_books(database: Database, where: str, args: Sequence[Any]) -> list[Order] | None:
+    """The orders in the books; None when those do not answer in time."""
     try:
         async with asyncio.timeout(BOOKS_SECONDS), database.connection() as connection:
             return await read_orders(connection, where, args)
     except (DatabaseUnavailable, TimeoutError) as error:
         log.warning("orders are read from Redis, for the books do not answer: %s", error)
-        return []
+        return None
 
 
 async def _held_orders(redis: Redis, order_ids: Iterable[str]) -> list[Order]:

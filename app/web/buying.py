@@ -1,5 +1,8 @@
 """What a buyer's API and a buyer's pages do alike: joining, and finding an order that is the buyer's own."""
 
+import time
+from contextlib import suppress
+
 from starlette.requests import Request
 
 from app.ids import event_of
@@ -9,16 +12,41 @@ from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.waiting_room import Place
 from app.tokens import Buyer, new_buyer
+from app.web.http import idempotency_key
 from app.web.problems import Problem
 from app.web.services import services_of
+
+LEAST_KEY = 8  # characters of an Idempotency-Key that may speak for a buyer
+SAME_KEY_SECONDS = 600  # for this long at least, for twice as long at most
 
 
 async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tuple[str, Place]:
     """Joins, as somebody new if need be; the buyer's token and place."""
     services = services_of(request)
-    buyer = buyer or new_buyer()
+    buyer = buyer or await _stranger(request, event)
     place = await waiting_room.join(services.redis, event.id, buyer.id, services.settings.max_waiting)
     return services.tokens.of_buyer(buyer.with_number(event.id, place.number)), place
+
+
+async def _stranger(request: Request, event: Event) -> Buyer:
+    """Somebody new; or whoever joined a few minutes ago with the same Idempotency-Key and lost the answer.
+
+    See docs/decisions/0040-joining-again-without-a-cookie.md.
+    """
+    if "idempotency-key" not in request.headers:
+        return new_buyer()
+    services, key = services_of(request), idempotency_key(request)
+    if len(key) < LEAST_KEY or request.client is None:
+        return new_buyer()
+    period = int(time.time()) // SAME_KEY_SECONDS
+    now, before = (
+        services.tokens.derived_buyer("join", str(event.id), request.client.host, key, str(number))
+        for number in (period, period - 1)
+    )
+    with suppress(waiting_room.NotJoined):
+        await waiting_room.look(services.redis, event.id, before.id)
+        return before
+    return now
 
 
 def order_id_of(request: Request) -> str:

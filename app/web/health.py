@@ -20,8 +20,10 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when every dependency answers, else the problem `unavailable`; each with its state."""
+    """200 when every dependency answers, else the problem `unavailable`, each with its state; or `draining`."""
     services = services_of(request)
+    if services.draining.has_begun:
+        raise Problem("draining")
 
     async def state(check: Awaitable[object]) -> str:
         try:

@@ -12,6 +12,7 @@ from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
 from app.tokens import Tokens
+from app.web.draining import Draining
 from app.web.events import Events
 from app.web.sales import Sales
 
@@ -29,6 +30,7 @@ class Services:
     tokens: Tokens
     events: Events
     sales: Sales
+    draining: Draining
 
     async def event(self, slug: str) -> Event:
         """The event with this slug; see Events.get. Redis knows its state that counts."""

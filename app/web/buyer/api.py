@@ -6,18 +6,19 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import derived_id, new_id
+from app.ids import ORDER_ID, derived_id, new_id
 from app.live.shapes import (
     CanceledOrder,
     HeldOrder,
     JoinedPlace,
+    OrderList,
     QueuePlace,
     StartedPayment,
     order_facts,
     place_facts,
 )
 from app.orders.facts import PaymentStarted, records
-from app.orders.reading import held_order, read_order_to_pay
+from app.orders.reading import held_order, newest_orders, read_order_to_pay
 from app.orders.reservations import Refused, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
@@ -30,6 +31,9 @@ from app.web.http import Json, idempotency_key, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
 from app.web.sales import MAX_EVENTS
 from app.web.services import services_of
+
+DEFAULT_ORDERS = 20
+MAX_ORDERS = 50
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,6 +117,21 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
         202,
         {"Location": f"/api/v1/orders/{hold.order_id}"},
     )
+
+
+@for_buyer
+async def get_orders(request: Request, buyer: Buyer) -> Response:
+    """My orders, newest first."""
+    services = services_of(request)
+    limit, cursor = read_limit(request, DEFAULT_ORDERS, MAX_ORDERS), request.query_params.get("cursor", "")
+    if cursor and not ORDER_ID.fullmatch(cursor):
+        raise invalid("cursor: one from the `next` of an answer")
+    found = await newest_orders(
+        services.database, services.redis, buyer.id, list(buyer.numbers), limit + 1, cursor
+    )
+    shown = found[:limit]
+    facts = [order_facts(await services.event_by_id(order.event_id), order) for order in shown]
+    return Json(OrderList(facts, shown[-1].id if len(found) > limit else None))
 
 
 @for_buyer

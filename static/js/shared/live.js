@@ -6,7 +6,8 @@ const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
 const RESTART_PAUSE_MS = 5_000;
 const POLL_MS = 5_000;
-const NOT_JOINED = 4001, REFUSED = 4003, RESTARTING = 1012;
+const TOO_MUCH_SAID = 1008, RESTARTING = 1012, NOT_JOINED = 4001, REFUSED = 4003, TOO_MANY = 4009;
+const NOT_AGAIN = [TOO_MUCH_SAID, NOT_JOINED, REFUSED, TOO_MANY]; // see app/live/closing.py
 
 // poll() fetches everything once and resolves to the pause in ms until it wants to be called again.
 // onLink(state) with connecting | live | reconnecting | polling | refused.
@@ -52,7 +53,7 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
       socket.close();
       socket = null;
     }
-    if (code === NOT_JOINED || code === REFUSED) {
+    if (NOT_AGAIN.includes(code)) {
       setLink(code === REFUSED ? "refused" : "polling");
       if (code === NOT_JOINED) onFrame({ type: "not_joined" });
     } else {
