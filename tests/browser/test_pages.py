@@ -7,19 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from tests.conftest import Stack
-from tests.support import (
-    Sale,
-    api,
-    come_in,
-    kill,
-    make_event,
-    order,
-    pay,
-    ticketcraze,
-    until_back,
-    until_status,
-)
+from tests.world.buyers import Sale, api, come_in, make_event, order, pay, until_status
+from tests.world.stack import Stack, kill, ticketcraze, until_back
 
 WAIT_MS = 15_000
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -1,4 +1,4 @@
-"""A worker that ends itself with SIGKILL at one step: python -m tests.crashing_worker ledger "before commit"."""
+"""A worker that kills itself at a step: crashing_worker ledger "before commit"."""
 
 import os
 import signal

@@ -6,25 +6,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.conftest import Stack
-from tests.support import (
-    Sale,
-    api,
-    come_in,
-    kill,
-    make_event,
-    order,
-    ticketcraze,
-    until,
-    until_back,
-    until_status,
-)
-
-
-def assert_sound(stack: Stack, sale: Sale) -> None:
-    code, answer = ticketcraze(stack.env, "verify", sale.slug, "--at-rest", "30")
-    assert code == 0, answer
-    ticketcraze(stack.env, "event", "close", sale.slug)
+from tests.world.buyers import Sale, api, assert_sound, come_in, make_event, order, until_status
+from tests.world.stack import Stack, kill, ticketcraze, until_back
+from tests.world.waiting import until
 
 
 def books(stack: Stack, client: httpx.Client, sale: Sale) -> int:
@@ -44,7 +28,7 @@ def test_the_answer_stays_when_the_hold_lapsed_and_the_sale_closed(stack: Stack)
         again = order(client, sale, 2, key="once")
         assert (again.status_code, again.json()) == (httpx.codes.ACCEPTED, first.json())
         assert books(stack, client, sale) == 0
-    assert_sound(stack, sale)
+    assert_sound(stack.env, sale)
 
 
 def test_the_answer_stays_when_everything_is_sold_out(stack: Stack) -> None:
@@ -54,7 +38,7 @@ def test_the_answer_stays_when_everything_is_sold_out(stack: Stack) -> None:
         first = order(client, sale, 2, key="all of them")
         assert order(client, sale, 1).json()["code"] == "sold_out"
         assert order(client, sale, 2, key="all of them").json() == first.json()
-    assert_sound(stack, sale)
+    assert_sound(stack.env, sale)
 
 
 def test_the_answer_stays_after_redis_and_the_web_process_were_killed(stack: Stack) -> None:
@@ -68,7 +52,7 @@ def test_the_answer_stays_after_redis_and_the_web_process_were_killed(stack: Sta
         assert books(stack, client, sale) == 2
         assert client.get(f"/events/{sale.slug}/queue").json()["status"] == "admitted"
         until_status(client, first.json()["order_id"], "PENDING")
-    assert_sound(stack, sale)
+    assert_sound(stack.env, sale)
 
 
 def test_an_answer_that_never_arrived_is_given_again(stack: Stack) -> None:
@@ -89,7 +73,7 @@ def test_an_answer_that_never_arrived_is_given_again(stack: Stack) -> None:
         assert answer.status_code == httpx.codes.ACCEPTED
         assert books(stack, client, sale) == 2
         until_status(client, answer.json()["order_id"], "PENDING")
-    assert_sound(stack, sale)
+    assert_sound(stack.env, sale)
 
 
 def test_a_key_belongs_to_one_buyer_and_one_order(stack: Stack) -> None:
@@ -102,4 +86,4 @@ def test_a_key_belongs_to_one_buyer_and_one_order(stack: Stack) -> None:
         reused = order(first, sale, 2, key="k")
         assert (reused.status_code, reused.json()["code"]) == (httpx.codes.UNPROCESSABLE_ENTITY, "key_reused")
         assert books(stack, first, sale) == 2
-    assert_sound(stack, sale)
+    assert_sound(stack.env, sale)

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import uuid
 from collections import Counter
 
 import pytest
@@ -18,13 +16,17 @@ from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.orders.facts import PaymentSucceeded, records
 from app.orders.reservations import reserve
-from app.sale.catalog import Event, parse_sku
+from app.sale.catalog import Event
 from app.sale.events import create_event
 from app.settings import Settings
 from app.units import now_ms
 from app.watch.verify import verify
-from tests.apart import apart, processes
-from tests.conftest import ROOT, Stack
+from tests.world.apart import apart
+from tests.world.events import an_event
+from tests.world.machine import ROOT
+from tests.world.processes import processes
+from tests.world.stack import Stack
+from tests.world.waiting import until
 
 ORDERS = 12
 LIMIT_SECONDS = 40
@@ -43,23 +45,7 @@ async def place_orders(settings: Settings) -> tuple[Event, list[str]]:
         event = await create_event(
             database,
             redis,
-            Event(
-                id=0,
-                slug=f"crash-{uuid.uuid4().hex[:8]}",
-                name="Crash",
-                currency="USD",
-                state="open",
-                notice=None,
-                accent="",
-                opens_at_ms=now_ms(),
-                rate_per_minute=600,
-                room=100,
-                pass_ttl_seconds=300,
-                hold_ttl_seconds=300,
-                max_per_buyer=4,
-                draw_secret="",
-                skus=(parse_sku("Floor:4500:10"), parse_sku("Box:9900:20")),
-            ),
+            an_event("Floor:4500:10", "Box:9900:20"),
         )
         floor, box = (sku.id for sku in event.skus)
         ids = []
@@ -98,10 +84,7 @@ async def statuses(settings: Settings) -> Counter[str]:
 
 
 def wait_for_statuses(settings: Settings, wanted: dict[str, int]) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while (found := asyncio.run(statuses(settings))) != Counter(wanted):
-        assert time.monotonic() < deadline, f"{found} instead of {wanted}"
-        time.sleep(0.1)
+    until(lambda: asyncio.run(statuses(settings)) == Counter(wanted), LIMIT_SECONDS, f"{wanted}")
 
 
 async def check(settings: Settings, event: Event) -> None:

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.support import ticketcraze
+from tests.world.stack import ticketcraze
 
 
 @pytest.mark.parametrize("other", ["floor", "FLOOR", "Flöör"])

@@ -12,7 +12,7 @@ from asyncmy.errors import IntegrityError, MySQLError, ProgrammingError
 
 from app.infra import mysql as module
 from app.infra.mysql import Connection, Database, DatabaseUnavailable
-from tests.support import scratch
+from tests.world.apart import scratch
 
 ROUNDS = 60
 Story = Callable[[Database, Database], Awaitable[None]]

@@ -1,100 +1,38 @@
 """The way of a ticket, end to end, as a client of the API sees it. Each test ends with `ticketcraze verify`."""
 
-import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import ClientConnection, connect
 
-from tests.conftest import Stack
-from tests.support import Sale, api, come_in, join, make_event, order, pay, ticketcraze, until, until_status
+from tests.world.buyers import OpenSale, Sale, assert_sound, join, make_event, next_frame, order, pay, until_status
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import until
 
-FRAME_SECONDS = 15.0
-
-
-class Buyer:
-    """A client of the API with a token of its own."""
-
-    def __init__(self, client: httpx.Client, token: str, sale: Sale) -> None:
-        self.client = client
-        self.token = token
-        self.sale = sale
-
-    def place(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.client.get(f"/events/{self.sale.slug}/queue").json()
-        return answer
-
-    def order(self, quantity: int = 1) -> str:
-        """An order that is PENDING: its id."""
-        answer = order(self.client, self.sale, quantity)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-        until_status(self.client, answer.json()["order_id"], "PENDING")
-        return str(answer.json()["order_id"])
-
-
-class World:
-    """A sale and its buyers."""
-
-    def __init__(self, stack: Stack, sale: Sale, closing: ExitStack) -> None:
-        self.stack = stack
-        self.sale = sale
-        self._closing = closing
-
-    def buyer(self, *, let_in: bool = True) -> Buyer:
-        client = self._closing.enter_context(api(self.stack))
-        return Buyer(client, (come_in if let_in else join)(client, self.sale), self.sale)
-
-    def socket(self, buyer: Buyer) -> ClientConnection:
-        return self._closing.enter_context(
-            connect(
-                f"{self.stack.web.replace('http', 'ws')}/ws/events/{self.sale.slug}",
-                additional_headers={"Authorization": f"Bearer {buyer.token}"},
-            )
-        )
-
-    def available(self) -> int:
-        skus = httpx.get(f"{self.stack.web}/api/v1/events/{self.sale.slug}", trust_env=False).json()["skus"]
-        return int(skus[0]["available"])
-
-
-OpenSale = Callable[..., World]
+Opening = Callable[..., OpenSale]
 
 
 @pytest.fixture
-def open_sale(stack: Stack) -> Iterator[OpenSale]:
-    """Opens a sale for the test; afterwards everything comes to rest, and all ten checks must hold."""
+def open_sale(stack: Stack) -> Iterator[Opening]:
+    """Opens a sale for the test; afterwards everything comes to rest, and all checks must hold."""
     opened: list[Sale] = []
     with ExitStack() as closing:
 
-        def make(*skus: str, **options: int) -> World:
+        def make(*skus: str, **options: int) -> OpenSale:
             sale = make_event(stack.env, *skus, **options)
             opened.append(sale)
-            return World(stack, sale, closing)
+            return OpenSale(stack, sale, closing)
 
         yield make
     for sale in opened:
-        code, answer = ticketcraze(stack.env, "verify", sale.slug, "--at-rest", "30")
-        assert code == 0, [check for check in answer["checks"] if not check["ok"]]
-        ticketcraze(stack.env, "event", "close", sale.slug)
+        assert_sound(stack.env, sale)
 
 
-def next_frame(socket: ClientConnection, **wanted: Any) -> dict[str, Any]:
-    """The next frame with these values; others are passed over."""
-    deadline = time.monotonic() + FRAME_SECONDS
-    while True:
-        frame: dict[str, Any] = json.loads(socket.recv(timeout=deadline - time.monotonic()))
-        if all(frame.get(name) == value for name, value in wanted.items()):
-            return frame
-
-
-def test_a_buyer_waits_comes_in_orders_pays_and_has_the_ticket(open_sale: OpenSale) -> None:
+def test_a_buyer_waits_comes_in_orders_pays_and_has_the_ticket(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:20", opens_in=2)
     buyer = world.buyer(let_in=False)
-    socket = world.socket(buyer)
+    socket = world.socket(buyer.token)
     assert next_frame(socket, type="place")["status"] == "lobby"
     assert next_frame(socket, type="stock")["sale"] == "scheduled"
     admitted = next_frame(socket, type="place", status="admitted")
@@ -112,7 +50,7 @@ def test_a_buyer_waits_comes_in_orders_pays_and_has_the_ticket(open_sale: OpenSa
     assert world.available() == 18
 
 
-def test_a_declined_payment_keeps_the_hold_and_can_be_tried_again(open_sale: OpenSale) -> None:
+def test_a_declined_payment_keeps_the_hold_and_can_be_tried_again(open_sale: Opening) -> None:
     buyer = open_sale().buyer()
     order_id = buyer.order()
     declined = pay(buyer.client, order_id, "decline")
@@ -122,14 +60,14 @@ def test_a_declined_payment_keeps_the_hold_and_can_be_tried_again(open_sale: Ope
     until_status(buyer.client, order_id, "CONFIRMED")
 
 
-def test_two_clicks_on_pay_are_one_payment(open_sale: OpenSale) -> None:
+def test_two_clicks_on_pay_are_one_payment(open_sale: Opening) -> None:
     buyer = open_sale().buyer()
     order_id = buyer.order()
     first, second = (buyer.client.post(f"/orders/{order_id}/payments").json() for _ in range(2))
     assert first == second
 
 
-def test_a_canceled_order_gives_its_tickets_back_at_once(open_sale: OpenSale) -> None:
+def test_a_canceled_order_gives_its_tickets_back_at_once(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:5")
     buyer = world.buyer()
     placed = order(buyer.client, world.sale, 3).json()  # not even in the books yet
@@ -139,12 +77,12 @@ def test_a_canceled_order_gives_its_tickets_back_at_once(open_sale: OpenSale) ->
     assert buyer.client.post(f"/orders/{placed['order_id']}/payments").json()["code"] == "not_payable"
 
 
-def test_a_hold_that_lapses_lets_the_next_one_in(open_sale: OpenSale) -> None:
+def test_a_hold_that_lapses_lets_the_next_one_in(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:1", hold_ttl=2)
     first = world.buyer()
     order_id = first.order()
     second = world.buyer(let_in=False)
-    socket = world.socket(second)
+    socket = world.socket(second.token)
     assert next_frame(socket, type="place")["status"] == "waiting"
     assert until_status(first.client, order_id, "EXPIRED")["payments"] == []
     next_frame(socket, type="place", status="admitted")
@@ -154,7 +92,7 @@ def test_a_hold_that_lapses_lets_the_next_one_in(open_sale: OpenSale) -> None:
     next_frame(socket, type="stock", sale="sold_out")
 
 
-def test_late_money_gets_the_tickets_while_they_are_there(open_sale: OpenSale) -> None:
+def test_late_money_gets_the_tickets_while_they_are_there(open_sale: Opening) -> None:
     buyer = open_sale("Floor:4500:2", hold_ttl=2).buyer()
     order_id = buyer.order(2)
     pay(buyer.client, order_id, "late")
@@ -162,7 +100,7 @@ def test_late_money_gets_the_tickets_while_they_are_there(open_sale: OpenSale) -
     until_status(buyer.client, order_id, "CONFIRMED")
 
 
-def test_late_money_goes_back_when_the_tickets_are_gone(open_sale: OpenSale) -> None:
+def test_late_money_goes_back_when_the_tickets_are_gone(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:1", hold_ttl=3)
     late, quick = world.buyer(), world.buyer(let_in=False)
     order_id = late.order()
@@ -181,7 +119,7 @@ def test_late_money_goes_back_when_the_tickets_are_gone(open_sale: OpenSale) -> 
     assert late.client.get(f"/orders/{order_id}").json()["status"] == "EXPIRED"
 
 
-def test_who_pays_twice_gets_the_second_payment_back(open_sale: OpenSale) -> None:
+def test_who_pays_twice_gets_the_second_payment_back(open_sale: Opening) -> None:
     buyer = open_sale().buyer()
     order_id = buyer.order()
     pay(buyer.client, order_id, "twice")
@@ -194,7 +132,7 @@ def test_who_pays_twice_gets_the_second_payment_back(open_sale: OpenSale) -> Non
     assert buyer.client.get(f"/orders/{order_id}").json()["status"] == "CONFIRMED"
 
 
-def test_a_wrong_amount_is_looked_at_by_somebody(open_sale: OpenSale) -> None:
+def test_a_wrong_amount_is_looked_at_by_somebody(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:2")
     buyer = world.buyer()
     order_id = buyer.order(2)
@@ -203,14 +141,14 @@ def test_a_wrong_amount_is_looked_at_by_somebody(open_sale: OpenSale) -> None:
     until(lambda: world.available() == 2)
 
 
-def test_a_charge_whose_callback_was_lost_is_found(open_sale: OpenSale) -> None:
+def test_a_charge_whose_callback_was_lost_is_found(open_sale: Opening) -> None:
     buyer = open_sale().buyer()
     order_id = buyer.order()
     pay(buyer.client, order_id, "lost")
     until(lambda: buyer.client.get(f"/orders/{order_id}").json()["status"] == "CONFIRMED", 30)
 
 
-def test_joining_again_keeps_the_place_and_leaving_gives_it_up(open_sale: OpenSale) -> None:
+def test_joining_again_keeps_the_place_and_leaving_gives_it_up(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:5", rate=1, room=1)
     inside, first, second = world.buyer(), world.buyer(let_in=False), world.buyer(let_in=False)
     number = first.place()["number"]
@@ -225,7 +163,7 @@ def test_joining_again_keeps_the_place_and_leaving_gives_it_up(open_sale: OpenSa
     assert inside.place()["status"] == "admitted"
 
 
-def test_a_paused_sale_keeps_places_and_holds(open_sale: OpenSale) -> None:
+def test_a_paused_sale_keeps_places_and_holds(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:5")
     buyer = world.buyer()
     order_id = buyer.order()
@@ -239,7 +177,7 @@ def test_a_paused_sale_keeps_places_and_holds(open_sale: OpenSale) -> None:
     until(lambda: waiting.place()["status"] == "admitted")
 
 
-def test_nobody_gets_more_than_the_limit(open_sale: OpenSale) -> None:
+def test_nobody_gets_more_than_the_limit(open_sale: Opening) -> None:
     world = open_sale("Floor:4500:20", max_per_buyer=3)
     buyer = world.buyer()
     order_id = buyer.order(2)

@@ -17,9 +17,10 @@ from websockets.sync.client import ClientConnection
 
 from app.infra.keys import key, live_channel
 from app.live.hub import MOST_OF_A_BUYER
-from tests.conftest import Stack
-from tests.stack.test_sockets import World, close_code, frames_until, next_frame
-from tests.support import api, join, make_event, order, until
+from tests.stack.test_sockets import close_code
+from tests.world.buyers import OpenSale, api, frames_until, join, make_event, next_frame, order
+from tests.world.stack import Stack
+from tests.world.waiting import until
 
 MASK = b"\x00\x00\x00\x00"  # a mask that changes nothing
 PING = b"\x89\xfd" + MASK + b"x" * 125
@@ -28,9 +29,9 @@ TOLD_WITHIN_SECONDS = 3.0
 
 
 @pytest.fixture
-def world(stack: Stack) -> Iterator[World]:
+def world(stack: Stack) -> Iterator[OpenSale]:
     with ExitStack() as closing:
-        yield World(stack, make_event(stack.env, "Floor:4500:50"), closing)
+        yield OpenSale(stack, make_event(stack.env, "Floor:4500:50"), closing)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def redis(env: dict[str, str]) -> Iterator[Redis]:
         yield redis
 
 
-def raw_socket(world: World, token: str) -> sockets.socket:
+def raw_socket(world: OpenSale, token: str) -> sockets.socket:
     """An open websocket whose owner reads nothing."""
     address = urlsplit(world.stack.web)
     raw = sockets.create_connection((str(address.hostname), address.port or 80), timeout=5)
@@ -62,7 +63,7 @@ def pour(raw: sockets.socket, data: bytes, seconds: float) -> int:
     return sent
 
 
-def stock_is_told(world: World, honest: ClientConnection, buy: Callable[[], object]) -> float:
+def stock_is_told(world: OpenSale, honest: ClientConnection, buy: Callable[[], object]) -> float:
     """Seconds from an order to the frame that tells everybody what is left."""
     began = time.monotonic()
     buy()
@@ -70,9 +71,10 @@ def stock_is_told(world: World, honest: ClientConnection, buy: Callable[[], obje
     return time.monotonic() - began
 
 
-def test_sockets_that_ping_and_never_read_hold_up_nobody(world: World) -> None:
-    client, token = world.buyer()
-    _, hostile = world.buyer()
+def test_sockets_that_ping_and_never_read_hold_up_nobody(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
+    hostile = world.buyer().token
     honest = world.socket(token)
     frames_until(honest, lambda frame: frame["type"] == "stock")
     attackers = [raw_socket(world, hostile) for _ in range(45)]
@@ -90,8 +92,8 @@ def test_sockets_that_ping_and_never_read_hold_up_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("data", [PING * 500, ONE_BYTE * 5_000], ids=["pings", "one-byte frames"])
-def test_who_talks_without_end_is_cut_off_soon(world: World, data: bytes) -> None:
-    _, token = world.buyer()
+def test_who_talks_without_end_is_cut_off_soon(world: OpenSale, data: bytes) -> None:
+    token = world.buyer().token
     pid = world.stack.run["processes"]["web"]
     raw = raw_socket(world, token)
     before = resident_kib(pid)
@@ -101,8 +103,8 @@ def test_who_talks_without_end_is_cut_off_soon(world: World, data: bytes) -> Non
     assert resident_kib(pid) - before < 8_000
 
 
-def test_who_talks_too_much_and_reads_is_told_why(world: World) -> None:
-    _, token = world.buyer()
+def test_who_talks_too_much_and_reads_is_told_why(world: OpenSale) -> None:
+    token = world.buyer().token
     socket = world.socket(token)
     with suppress(ConnectionClosed):
         for _ in range(500):
@@ -110,8 +112,8 @@ def test_who_talks_too_much_and_reads_is_told_why(world: World) -> None:
     assert close_code(socket) == 1008
 
 
-def test_the_oldest_of_too_many_sockets_is_closed(world: World) -> None:
-    _, token = world.buyer()
+def test_the_oldest_of_too_many_sockets_is_closed(world: OpenSale) -> None:
+    token = world.buyer().token
     opened = []
     for _ in range(MOST_OF_A_BUYER + 2):
         opened.append(world.socket(token))
@@ -125,9 +127,10 @@ def test_an_event_without_its_data_stops_no_other(stack: Stack, redis: Redis) ->
     """Neither its frames nor the news of who is there."""
     broken, sound = make_event(stack.env, opens_in=3_600), make_event(stack.env, "Floor:4500:50", room=1)
     with ExitStack() as closing:
-        other, world = World(stack, broken, closing), World(stack, sound, closing)
+        other, world = OpenSale(stack, broken, closing), OpenSale(stack, sound, closing)
         next_frame(other.socket(join(closing.enter_context(api(stack)), broken)))
-        client, token = world.buyer()
+        buyer = world.buyer()
+        client, token = buyer.client, buyer.token
         honest = world.socket(token)
         frames_until(honest, lambda frame: frame["type"] == "stock")
         next_frame(
@@ -146,8 +149,9 @@ def test_an_event_without_its_data_stops_no_other(stack: Stack, redis: Redis) ->
             redis.delete(key(broken.id, "stock"), key(broken.id, "sale"))
 
 
-def test_news_that_cannot_be_read_are_logged_once_and_end_nothing(world: World, redis: Redis) -> None:
-    client, token = world.buyer()
+def test_news_that_cannot_be_read_are_logged_once_and_end_nothing(world: OpenSale, redis: Redis) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     socket = world.socket(token)
     frames_until(socket, lambda frame: frame["type"] == "stock")
     pid = world.stack.run["processes"]["web"]

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import pytest
 
-from tests.apart import apart, processes
-from tests.conftest import Stack
-from tests.support import Sale, join, make_event
+from tests.world.apart import apart
+from tests.world.buyers import Sale, join, make_event
+from tests.world.processes import processes
+from tests.world.stack import Stack
 
 FAST_SECONDS = 0.5
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from app.ids import new_order_id
-from app.infra.migrations import migrate
 from app.infra.mysql import Database, Row
 from app.infra.redis import open_redis
 from app.orders.facts import Fact, Item, OrderPlaced
@@ -21,11 +19,11 @@ from app.sale.catalog import Event
 from app.sale.events import create_event
 from app.settings import Settings
 from app.units import to_decimal
-from tests.support import scratch
 from tests.unit.order_facts import histories, own_charge, own_refund, paid, placed, refund_asked, refunded
-from tests.unit.test_catalog import EVENT
+from tests.world.apart import own_redis, prepare_books, scratch
+from tests.world.events import an_event
 
-CAPACITY = EVENT.skus[0].capacity
+CAPACITY = 300
 
 
 class Books:
@@ -89,14 +87,11 @@ class Books:
 @asynccontextmanager
 async def new_books(env: dict[str, str]) -> AsyncIterator[Books]:
     """Empty books with one event."""
-    url = urlsplit(env["REDIS_URL"])
-    settings = Settings.from_environment({**env, "REDIS_URL": urlunsplit(url._replace(path="/9"))})
-    async with scratch(env, "ledger") as database, open_redis(settings) as redis:
-        await migrate(database)
-        await redis.flushdb()  # of its own: no worker looks there
-        event = await create_event(database, redis, EVENT)
-        yield Books(database, Ledger(database, redis), event)
-        await redis.flushdb()
+    with own_redis(env) as own:
+        async with scratch(env, "ledger") as database, open_redis(Settings.from_environment(own)) as redis:
+            await prepare_books(database)
+            event = await create_event(database, redis, an_event(f"Floor:4500:{CAPACITY}"))
+            yield Books(database, Ledger(database, redis), event)
 
 
 def in_new_books(env: dict[str, str], story: Callable[[Books], Awaitable[None]]) -> None:

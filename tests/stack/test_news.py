@@ -10,8 +10,9 @@ from redis import Redis
 
 from app.infra.keys import key, live_channel
 from app.live.news import Admitted, Lapsed, Left, Orders, Sale, decode
-from tests.conftest import Stack
-from tests.support import api, join, make_event, order, ticketcraze, until, until_status
+from tests.world.buyers import api, join, make_event, order, until_status
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import until
 
 LUA = Path(__file__).parent.parent.parent / "app" / "lua"
 # Which test below hears which script; the scripts that publish are found by reading them.

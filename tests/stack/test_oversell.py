@@ -11,9 +11,11 @@ import pytest
 from crowd.browser import visit
 from crowd.buyer import Outcome, buy
 from crowd.limits import source_address
-from tests.apart import apart, processes
-from tests.conftest import ROOT, Stack
-from tests.support import make_event, ticketcraze
+from tests.world.apart import apart
+from tests.world.buyers import make_event
+from tests.world.machine import ROOT
+from tests.world.processes import processes
+from tests.world.stack import Stack, ticketcraze
 
 BUYERS = 400
 SKUS = ("Floor:4500:30", "Balcony:6500:15", "Box:12000:5")

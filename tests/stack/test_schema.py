@@ -10,7 +10,7 @@ from asyncmy.errors import MySQLError
 from app.infra.migrations import APPEND_ONLY, FOLDER, migrate, statements
 from app.infra.mysql import Connection, Database, Row, open_database
 from app.settings import Settings
-from tests.support import scratch
+from tests.world.apart import scratch
 
 SCHEMA = FOLDER.parent / "schema.sql"
 DENIED = (1142, 1143)  # this user may not do that to this table, or to this column

@@ -1,9 +1,7 @@
 """The buyers' websocket: who may listen, what is told first, and what is told then."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import httpx
 import pytest
@@ -11,34 +9,20 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from app.tokens import Tokens, new_buyer
-from tests.conftest import Stack
-from tests.support import Sale, api, come_in, join, make_event, order, pay, until_status
-
-FRAME_SECONDS = 10.0
-Frame = dict[str, Any]
-
-
-class World:
-    """A sale, and buyers with their sockets."""
-
-    def __init__(self, stack: Stack, sale: Sale, closing: ExitStack) -> None:
-        self.stack = stack
-        self.sale = sale
-        self._closing = closing
-
-    def buyer(self) -> tuple[httpx.Client, str]:
-        """Somebody with a pass, and their token."""
-        client = self._closing.enter_context(api(self.stack))
-        return client, come_in(client, self.sale)
-
-    def socket(self, token: str = "", slug: str = "", way: str = "bearer", origin: str = "") -> ClientConnection:
-        headers = {"bearer": {"Authorization": f"Bearer {token}"}, "cookie": {"Cookie": f"tc_buyer={token}"}}[way]
-        return self._closing.enter_context(
-            connect(
-                f"{self.stack.web.replace('http', 'ws')}/ws/events/{slug or self.sale.slug}",
-                additional_headers={**(headers if token else {}), **({"Origin": origin} if origin else {})},
-            )
-        )
+from tests.world.buyers import (
+    Frame,
+    OpenSale,
+    Sale,
+    api,
+    frames_until,
+    join,
+    make_event,
+    next_frame,
+    order,
+    pay,
+    until_status,
+)
+from tests.world.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -47,22 +31,9 @@ def sale(env: dict[str, str]) -> Sale:
 
 
 @pytest.fixture
-def world(stack: Stack, sale: Sale) -> Iterator[World]:
+def world(stack: Stack, sale: Sale) -> Iterator[OpenSale]:
     with ExitStack() as closing:
-        yield World(stack, sale, closing)
-
-
-def next_frame(socket: ClientConnection) -> Frame:
-    frame: Frame = json.loads(socket.recv(timeout=FRAME_SECONDS))
-    return frame
-
-
-def frames_until(socket: ClientConnection, is_last: Callable[[Frame], bool]) -> list[Frame]:
-    """The frames up to the one that is waited for, with it."""
-    frames = [next_frame(socket)]
-    while not is_last(frames[-1]):
-        frames.append(next_frame(socket))
-    return frames
+        yield OpenSale(stack, sale, closing)
 
 
 def close_code(socket: ClientConnection) -> int | None:
@@ -73,25 +44,26 @@ def close_code(socket: ClientConnection) -> int | None:
 
 
 @pytest.mark.parametrize("slug", ["nobody-knows", "%C3%A9", "%00", "a" * 500])
-def test_an_unknown_event_is_one_that_was_not_joined(world: World, slug: str) -> None:
-    _, token = world.buyer()
+def test_an_unknown_event_is_one_that_was_not_joined(world: OpenSale, slug: str) -> None:
+    token = world.buyer().token
     assert close_code(world.socket(token, slug)) == 4001
 
 
-def test_who_has_not_joined_is_told_so(world: World) -> None:
+def test_who_has_not_joined_is_told_so(world: OpenSale) -> None:
     stranger = Tokens({"0": world.stack.env["SECRET_KEY"]}).of_buyer(new_buyer())
     assert close_code(world.socket(stranger)) == 4001
 
 
-def test_who_left_has_not_joined(world: World) -> None:
-    client, token = world.buyer()
+def test_who_left_has_not_joined(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     client.delete(f"/events/{world.sale.slug}/queue")
     assert close_code(world.socket(token)) == 4001
 
 
 @pytest.mark.parametrize("way", ["bearer", "cookie"])
 @pytest.mark.parametrize("kind", ["none", "made up", "of another key", "altered", "of another use", "too long"])
-def test_a_token_that_is_not_ours_is_refused(world: World, kind: str, way: str) -> None:
+def test_a_token_that_is_not_ours_is_refused(world: OpenSale, kind: str, way: str) -> None:
     ours = Tokens({"0": world.stack.env["SECRET_KEY"]})
     token = {
         "none": "",
@@ -105,25 +77,26 @@ def test_a_token_that_is_not_ours_is_refused(world: World, kind: str, way: str) 
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://["])
-def test_a_page_of_another_site_is_refused(world: World, origin: str) -> None:
-    _, token = world.buyer()
+def test_a_page_of_another_site_is_refused(world: OpenSale, origin: str) -> None:
+    token = world.buyer().token
     assert close_code(world.socket(token, way="cookie", origin=origin)) == 4003
 
 
-def test_our_own_page_is_served(world: World) -> None:
-    _, token = world.buyer()
+def test_our_own_page_is_served(world: OpenSale) -> None:
+    token = world.buyer().token
     assert next_frame(world.socket(token, way="cookie", origin=world.stack.web))["type"] == "place"
 
 
-def test_other_sockets_do_not_exist(world: World) -> None:
+def test_other_sockets_do_not_exist(world: OpenSale) -> None:
     with pytest.raises(InvalidStatus) as refused:
         connect(f"{world.stack.web.replace('http', 'ws')}/ws/nothing")
     assert 400 <= refused.value.response.status_code < 500
     assert httpx.get(f"{world.stack.web}/ws/events/{world.sale.slug}", trust_env=False).status_code == 404
 
 
-def test_everything_is_told_first_as_it_stands(world: World) -> None:
-    client, token = world.buyer()
+def test_everything_is_told_first_as_it_stands(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     order_id = order(client, world.sale, quantity=2).json()["order_id"]
     as_it_stands = until_status(client, order_id, "PENDING")
 
@@ -149,19 +122,20 @@ def test_everything_is_told_first_as_it_stands(world: World) -> None:
     }
 
 
-def test_who_has_no_order_is_told_of_none(world: World) -> None:
-    _, token = world.buyer()
+def test_who_has_no_order_is_told_of_none(world: OpenSale) -> None:
+    token = world.buyer().token
     socket = world.socket(token)
     assert [next_frame(socket)["type"] for _ in range(2)] == ["place", "stock"]
-    other, _ = world.buyer()
+    other = world.buyer().client
     order_id = order(other, world.sale).json()["order_id"]
     until_status(other, order_id, "PENDING")
     frames = frames_until(socket, lambda frame: frame["type"] == "stock")
     assert all(frame["type"] != "order" for frame in frames), "another buyer's order was told"
 
 
-def test_the_versions_of_an_order_only_grow(world: World) -> None:
-    client, token = world.buyer()
+def test_the_versions_of_an_order_only_grow(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     first, second = world.socket(token), world.socket(token)
     for socket in (first, second):
         frames_until(socket, lambda frame: frame["type"] == "stock")
@@ -183,16 +157,18 @@ def test_the_versions_of_an_order_only_grow(world: World) -> None:
     assert (last["status"], last["version"]) == ("CONFIRMED", versions[-1])
 
 
-def test_the_stock_is_told_when_it_changes(world: World) -> None:
-    client, token = world.buyer()
+def test_the_stock_is_told_when_it_changes(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     socket = world.socket(token)
     before = client.get(f"/events/{world.sale.slug}").json()["skus"][0]["available"]
     order(client, world.sale, quantity=3)
     frames_until(socket, lambda frame: frame["type"] == "stock" and frame["skus"][0]["available"] == before - 3)
 
 
-def test_who_leaves_is_told_on_every_device(world: World) -> None:
-    client, token = world.buyer()
+def test_who_leaves_is_told_on_every_device(world: OpenSale) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     sockets = [world.socket(token), world.socket(token)]
     for socket in sockets:
         assert next_frame(socket)["status"] == "admitted"
@@ -205,7 +181,7 @@ def test_who_leaves_is_told_on_every_device(world: World) -> None:
 def test_who_waits_before_the_sale_is_in_the_lobby(stack: Stack, env: dict[str, str]) -> None:
     soon = make_event(env, opens_in=3_600)
     with ExitStack() as closing:
-        world = World(stack, soon, closing)
+        world = OpenSale(stack, soon, closing)
         client = closing.enter_context(api(stack))
         socket = world.socket(join(client, soon))
         place, stock = next_frame(socket), next_frame(socket)
@@ -214,8 +190,9 @@ def test_who_waits_before_the_sale_is_in_the_lobby(stack: Stack, env: dict[str, 
 
 
 @pytest.mark.parametrize("message", ["hello", b"\x00\xff", "{}", ""])
-def test_what_a_buyer_says_is_passed_over(world: World, message: str | bytes) -> None:
-    client, token = world.buyer()
+def test_what_a_buyer_says_is_passed_over(world: OpenSale, message: str | bytes) -> None:
+    buyer = world.buyer()
+    client, token = buyer.client, buyer.token
     socket = world.socket(token)
     for _ in range(20):
         socket.send(message)
@@ -223,8 +200,8 @@ def test_what_a_buyer_says_is_passed_over(world: World, message: str | bytes) ->
     frames_until(socket, lambda frame: frame["type"] == "order")
 
 
-def test_who_says_too_much_at_once_is_cut_off(world: World) -> None:
-    _, token = world.buyer()
+def test_who_says_too_much_at_once_is_cut_off(world: OpenSale) -> None:
+    token = world.buyer().token
     socket = world.socket(token)
     socket.send("x" * 5_000)
     assert close_code(socket) == 1009

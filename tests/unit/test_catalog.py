@@ -21,23 +21,10 @@ from app.sale.catalog import (
     public_state,
 )
 from app.units import MAX_MINOR
+from tests.world.events import an_event
 
-EVENT = Event(
-    id=0,
-    slug="night-of-lights",
-    name="Night of Lights",
-    currency="USD",
-    state="scheduled",
-    notice=None,
-    accent="#7c3aed",
-    opens_at_ms=1_764_000_000_000,
-    rate_per_minute=600,
-    room=200,
-    pass_ttl_seconds=300,
-    hold_ttl_seconds=300,
-    max_per_buyer=4,
-    draw_secret="ab" * 32,
-    skus=(Sku(0, "Floor", 4_500, 300),),
+EVENT = an_event(
+    "Floor:4500:300", slug="night-of-lights", state="scheduled", accent="#7c3aed", room=200, draw_secret="ab" * 32
 )
 
 

@@ -9,7 +9,8 @@ import pytest
 from app.infra.http_client import MAX_ANSWER_BYTES, HttpClient, HttpFailed
 from app.payments.provider import ProviderUnavailable
 from app.payments.sandbox import SandboxProvider
-from tests.stack.payments.shop import HOST, free_port, settings_for
+from tests.world.machine import HOST, free_port
+from tests.world.nowhere import settings_for
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -16,7 +16,7 @@ from app.ids import new_order_id
 from app.payments.provider import BadNotice, BadSignature, PaymentNotice, fact_of
 from app.payments.sandbox import SandboxProvider
 from app.units import MAX_MINOR
-from tests.stack.payments.shop import settings_for
+from tests.world.nowhere import settings_for
 
 SETTINGS = settings_for(Path("unused"))
 ORDER_ID = new_order_id(7)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.conftest import Stack
 from tests.stack.bad_input.world import World
-from tests.support import api, come_in, join, make_event, order, until_status
+from tests.world.buyers import api, come_in, join, make_event, order, until_status
+from tests.world.stack import Stack
 
 
 @pytest.fixture(scope="package")

@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 
 from app.ids import new_order_id
 from app.units import now_ms
-from tests.conftest import Stack
 from tests.stack.bad_input.world import CALLBACKS, World, refused
+from tests.world.stack import Stack
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import httpx
 from redis import Redis
 
 from app.infra.keys import keys
-from tests.conftest import Stack
-from tests.support import Sale
+from tests.world.buyers import Sale
+from tests.world.stack import Stack
 
 CALLBACKS = "/payments/callbacks/sandbox"
 

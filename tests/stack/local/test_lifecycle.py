@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.stack.local.waiting import is_alive, processes_of, wait_for
+from tests.world.machine import is_alive, processes_of
+from tests.world.waiting import until
+
+LIMIT_SECONDS = 20
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def start(folder: Path, stacks: list[subprocess.Popen[str]]) -> subprocess.Popen
 def start_and_wait(folder: Path, stacks: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
     (folder / "run.json").unlink(missing_ok=True)
     stack = start(folder, stacks)
-    wait_for((folder / "run.json").exists, "run.json")
+    until((folder / "run.json").exists, LIMIT_SECONDS, "run.json")
     return stack
 
 
@@ -79,7 +82,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_one_starts_on
     servers = everything_of(folder)
     assert len(servers) == 4, "two servers with a child each"
     stack.kill()
-    wait_for(lambda: not any(is_alive(pid) for pid in servers), "all to go with their supervisor")
+    until(lambda: not any(is_alive(pid) for pid in servers), LIMIT_SECONDS, "the end of everything")
 
     start_and_wait(folder, stacks)
     after = run_file(folder)
@@ -98,7 +101,7 @@ def test_run_json_follows_a_process_that_was_started_again(
         pid = run_file(folder)["processes"].get("first")
         return pid not in (None, before["first"]) and is_alive(pid)
 
-    wait_for(replaced, "the new process in run.json")
+    until(replaced, LIMIT_SECONDS, "a new process in run.json")
     assert run_file(folder)["processes"]["second"] == before["second"]
 
 

@@ -13,7 +13,8 @@ import pytest
 from stack.console import Console
 from stack.errors import StackError
 from stack.supervisor import Patience, Program, Supervisor, run_once
-from tests.stack.local.waiting import is_alive, processes_of
+from tests.world.machine import is_alive, processes_of
+from tests.world.waiting import until_async
 
 IMPATIENT = Patience(first_pause_seconds=0.02, longest_pause_seconds=0.08, forgiven_after_seconds=30)
 
@@ -36,11 +37,6 @@ def supervised(folder: Path, scene: Callable[[Supervisor], Awaitable[None]], pat
     asyncio.run(play())
 
 
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - files and processes set no event
-        await asyncio.sleep(0.01)
-
-
 def pauses_told(log: Path) -> list[float]:
     return [float(pause) for pause in re.findall(r"starting it again in ([\d.]+) s", log.read_text())]
 
@@ -48,7 +44,7 @@ def pauses_told(log: Path) -> list[float]:
 def test_a_process_that_keeps_dying_is_started_again_with_a_growing_pause(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         child = supervisor.start(python("weak", "raise SystemExit(3)"))
-        await until(lambda: child.deaths >= 4)
+        await until_async(lambda: child.deaths >= 4)
 
     supervised(tmp_path, scene, IMPATIENT)
     assert pauses_told(tmp_path / "weak.log")[:4] == [0.02, 0.04, 0.08, 0.08]
@@ -58,7 +54,7 @@ def test_a_process_that_keeps_dying_is_started_again_with_a_growing_pause(tmp_pa
 def test_the_pause_is_the_first_one_again_after_a_long_life(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         child = supervisor.start(python("strong", "import time; time.sleep(0.1)"))
-        await until(lambda: child.deaths >= 3)
+        await until_async(lambda: child.deaths >= 3)
 
     supervised(tmp_path, scene, Patience(0.02, 10, forgiven_after_seconds=0.1))
     assert pauses_told(tmp_path / "strong.log")[:3] == [0.02, 0.02, 0.02]
@@ -67,10 +63,10 @@ def test_the_pause_is_the_first_one_again_after_a_long_life(tmp_path: Path) -> N
 def test_a_killed_process_is_replaced_and_its_new_id_is_known(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("web", "import time; time.sleep(600)"))
-        await until(supervisor.pids)
+        await until_async(supervisor.pids)
         killed = supervisor.pids()["web"]
         os.kill(killed, signal.SIGKILL)
-        await until(lambda: supervisor.pids().get("web", killed) != killed)
+        await until_async(lambda: supervisor.pids().get("web", killed) != killed)
         assert is_alive(supervisor.pids()["web"])
         assert not is_alive(killed)
 
@@ -83,11 +79,11 @@ def test_what_a_dead_process_had_started_does_not_outlive_it(tmp_path: Path) -> 
 
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("parent", with_a_child))
-        await until(supervisor.pids)
+        await until_async(supervisor.pids)
         parent = supervisor.pids()["parent"]
-        await until(lambda: len(processes_of(parent)) == 2)
+        await until_async(lambda: len(processes_of(parent)) == 2)
         os.kill(parent, signal.SIGKILL)
-        await until(lambda: not processes_of(parent))
+        await until_async(lambda: not processes_of(parent))
 
     supervised(tmp_path, scene, IMPATIENT)
 
@@ -101,7 +97,7 @@ def test_a_process_deaf_to_sigterm_is_killed_with_its_children_after_its_limit(t
 
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("deaf", deaf, stop_limit_seconds=0.2))
-        await until(lambda: "deaf" in (tmp_path / "deaf.log").read_text())
+        await until_async(lambda: "deaf" in (tmp_path / "deaf.log").read_text())
         groups.append(supervisor.pids()["deaf"])
 
     supervised(tmp_path, scene, IMPATIENT)
@@ -112,7 +108,7 @@ def test_a_process_deaf_to_sigterm_is_killed_with_its_children_after_its_limit(t
 def test_a_process_that_may_end_is_not_started_again_after_it_ended_well(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("crowd", "print('home')", ends_by_itself=True))
-        await until(lambda: "has done its work" in (tmp_path / "crowd.log").read_text())
+        await until_async(lambda: "has done its work" in (tmp_path / "crowd.log").read_text())
 
     supervised(tmp_path, scene, IMPATIENT)
     assert (tmp_path / "crowd.log").read_text().count("home") == 1
@@ -121,7 +117,7 @@ def test_a_process_that_may_end_is_not_started_again_after_it_ended_well(tmp_pat
 def test_a_program_that_is_not_there_is_tried_again_not_fatal(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         child = supervisor.start(Program("ghost", ("/nowhere/at/all",)))
-        await until(lambda: child.deaths >= 2)
+        await until_async(lambda: child.deaths >= 2)
 
     supervised(tmp_path, scene, IMPATIENT)
     assert "/nowhere/at/all" in (tmp_path / "ghost.log").read_text()
@@ -130,7 +126,7 @@ def test_a_program_that_is_not_there_is_tried_again_not_fatal(tmp_path: Path) ->
 def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("web", "print('hello'); import time; time.sleep(600)"))
-        await until(lambda: "hello" in (tmp_path / "web.log").read_text())
+        await until_async(lambda: "hello" in (tmp_path / "web.log").read_text())
 
     (tmp_path / "web.log").write_text("the run before\n")
     supervised(tmp_path, scene, IMPATIENT)
@@ -142,7 +138,7 @@ def test_trouble_in_a_log_is_shown_with_the_process_name(
 ) -> None:
     async def scene(supervisor: Supervisor) -> None:
         supervisor.start(python("kafka", "print('fine'); print('ERROR no disk')", ends_by_itself=True))
-        await until(lambda: "has done its work" in (tmp_path / "kafka.log").read_text())
+        await until_async(lambda: "has done its work" in (tmp_path / "kafka.log").read_text())
 
     supervised(tmp_path, scene, IMPATIENT)
     shown = capsys.readouterr().out

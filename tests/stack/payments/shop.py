@@ -1,15 +1,9 @@
 """A shop for the tests: the real sandbox as a process, and a web server that receives its callbacks."""
 
 import asyncio
-import base64
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,44 +18,17 @@ from app.payments.provider import Attempt, PaymentNotice
 from app.payments.sandbox import SandboxProvider
 from app.settings import Settings
 from app.units import now_ms
+from tests.world.machine import HOST, free_port
+from tests.world.nowhere import environment_for
+from tests.world.processes import Process
+from tests.world.waiting import until
 
-ROOT = Path(__file__).resolve().parents[3]
-HOST = "127.0.0.1"
 WAIT_SECONDS = 8.0
 Result = TypeVar("Result")
 
 
-def settings_for(folder: Path, merchant_port: int = 1, sandbox_port: int = 1) -> Settings:
-    return Settings.from_environment(environment_for(folder, merchant_port, sandbox_port))
-
-
-def environment_for(folder: Path, merchant_port: int, sandbox_port: int) -> dict[str, str]:
-    return {
-        "REDIS_URL": "redis://127.0.0.1:1",
-        "DATABASE_URL": "mysql://127.0.0.1:1/none",
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "SECRET_KEY": "k" * 32,
-        "PUBLIC_URL": f"http://{HOST}:{merchant_port}",
-        "SANDBOX_URL": f"http://{HOST}:{sandbox_port}",
-        "SANDBOX_PORT": str(sandbox_port),
-        "SANDBOX_DATA": str(folder / "data" / "sandbox.sqlite"),
-        "SANDBOX_API_KEY": "the-api-key",
-        "SANDBOX_WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"w" * 32).decode(),
-    }
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {WAIT_SECONDS} s"
-        time.sleep(0.01)
+    until(condition, WAIT_SECONDS, what)
 
 
 class Call(NamedTuple):
@@ -147,18 +114,19 @@ class Sandbox:
         self.environment = environment_for(folder, merchant_port, free_port())
         self.settings = Settings.from_environment(self.environment)
         self.url = self.settings.sandbox_url
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
-        command = (sys.executable, "-m", "sandbox.server")
-        self._process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.environment})
-        eventually(self._is_up, "the sandbox answers")
+        self._process = Process("sandbox.server", self.environment)
+        self._process.until_it_answers(f"{self.url}/healthz")
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        if self._process:
+            self._process.kill()
 
     def stop(self) -> None:
-        self._end(signal.SIGTERM)
+        if self._process:
+            self._process.stop()
 
     def pending_callbacks(self) -> int:
         pending: int = httpx.get(f"{self.url}/healthz").json()["pending_callbacks"]
@@ -172,20 +140,6 @@ class Sandbox:
                 return await call(provider)
 
         return asyncio.run(asking())
-
-    def _is_up(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, "the sandbox ended"
-        try:
-            return httpx.get(f"{self.url}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(WAIT_SECONDS)
-            self._process = None
 
 
 class Checkout(NamedTuple):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.conftest import free_port
 from tests.stack.room.world import World
+from tests.world.machine import free_port
 
 START_SECONDS = 20
 

@@ -10,7 +10,7 @@ import pytest
 from app.ids import new_id, new_order_id
 from app.infra.keys import order_key
 from app.units import now_ms
-from tests.stack.verify.world import CAPACITY, World, forget, in_a_world, live_a_little, refund_asked
+from tests.world.books import CAPACITY, World, forget, in_a_world, live_a_little, refund_asked
 
 Breakage = Callable[[World], Awaitable[Any]]
 

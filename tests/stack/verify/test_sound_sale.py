@@ -11,7 +11,7 @@ from app.orders.facts import (
 )
 from app.orders.reservations import Refused
 from app.watch.verify import stock, verify
-from tests.stack.verify.world import (
+from tests.world.books import (
     CAPACITY,
     PRICE_MINOR,
     World,

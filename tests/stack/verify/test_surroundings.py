@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.units import now_ms
 from app.watch.processes import Report
 from app.watch.verify import verify
-from tests.stack.verify.world import World, in_a_world
+from tests.world.books import World, in_a_world
 
 
 async def report(world: World, name: str, pid: int, silent_ms: int = 0, **said: int) -> None:

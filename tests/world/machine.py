@@ -1,25 +1,18 @@
-"""Waiting for a condition, and looking at processes."""
+"""Ports and processes of this machine."""
 
 import os
-import time
-from collections.abc import Callable
+import socket
 from pathlib import Path
-from typing import TypeVar
 
-Found = TypeVar("Found")
-
-LIMIT_SECONDS = 20
+ROOT = Path(__file__).parents[2]
+HOST = "127.0.0.1"
 
 
-def wait_for(condition: Callable[[], Found | None], what: str) -> Found:
-    """The condition's first true value; fails after LIMIT_SECONDS."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited {LIMIT_SECONDS} s in vain: {what}")
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def is_alive(pid: int) -> bool:

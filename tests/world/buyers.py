@@ -1,0 +1,173 @@
+"""A sale of a test's own, and its buyers, as a client of the API sees them."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from websockets.sync.client import ClientConnection, connect
+
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import WAIT_SECONDS, until
+
+FRAME_SECONDS = 15.0
+
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sku:
+    """A kind of ticket of a sale; the price in minor units."""
+
+    id: int
+    name: str
+    price: int
+    capacity: int
+
+
+@dataclass(frozen=True)
+class Sale:
+    """An event that belongs to one test."""
+
+    slug: str
+    id: int
+    skus: tuple[Sku, ...]
+
+
+def make_event(env: dict[str, str], *skus: str, **options: int) -> Sale:
+    """A new sale that is open at once: make_event(env, "Floor:4500:20", pass_ttl=1).
+
+    `options` are those of `ticketcraze event create`; unless they say otherwise, buyers are let in very fast.
+    """
+    slug = f"test-{uuid.uuid4().hex[:12]}"
+    words = [word for sku in skus or ("Floor:4500:20",) for word in ("--sku", sku)]
+    for name, value in {"opens_in": 0, "rate": 60_000, **options}.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    code, created = ticketcraze(env, "event", "create", "--slug", slug, "--name", "A test", *words)
+    assert code == 0, created
+    return Sale(slug, created["id"], tuple(Sku(**sku) for sku in created["skus"]))
+
+
+def assert_sound(env: dict[str, str], sale: Sale) -> None:
+    """Once everything is at rest all checks of `ticketcraze verify` hold; closes the sale."""
+    code, answer = ticketcraze(env, "verify", sale.slug, "--at-rest", "30")
+    assert code == 0, [check for check in answer["checks"] if not check["ok"]]
+    ticketcraze(env, "event", "close", sale.slug)
+
+
+def api(stack: Stack, token: str = "", **options: Any) -> httpx.Client:
+    """A client of the buyers' API, with its own cookies, or as the buyer of a token."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(
+        base_url=f"{stack.web}/api/v1", headers=headers, timeout=WAIT_SECONDS, trust_env=False, **options
+    )
+
+
+def join(client: httpx.Client, sale: Sale) -> str:
+    """Joins the queue: the buyer's token. The client keeps the cookie."""
+    answer = client.post(f"/events/{sale.slug}/queue")
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return str(answer.json()["token"])
+
+
+def come_in(client: httpx.Client, sale: Sale) -> str:
+    """Joins and waits for a pass: the buyer's token."""
+    token = join(client, sale)
+    until(lambda: client.get(f"/events/{sale.slug}/queue").json()["status"] == "admitted", what="a pass")
+    return token
+
+
+def order(client: httpx.Client, sale: Sale, quantity: int = 1, key: str = "") -> httpx.Response:
+    """Asks for tickets of the sale's first sku; `key` is a new one unless given."""
+    return client.post(
+        f"/events/{sale.slug}/orders",
+        json={"items": [{"sku_id": sale.skus[0].id, "quantity": quantity}]},
+        headers={"Idempotency-Key": key or uuid.uuid4().hex},
+    )
+
+
+def pay(client: httpx.Client, order_id: str, outcome: str = "succeed") -> str:
+    """Pays an order that is PENDING, on the sandbox's page, with one of its outcomes: the payment's id."""
+    started = client.post(f"/orders/{order_id}/payments")
+    assert started.status_code == httpx.codes.CREATED, started.text
+    paid = httpx.post(started.json()["redirect_url"], data={"outcome": outcome}, trust_env=False)
+    assert paid.status_code in (httpx.codes.OK, httpx.codes.SEE_OTHER), paid.text
+    return str(started.json()["payment_id"])
+
+
+def until_status(client: httpx.Client, order_id: str, *statuses: str) -> dict[str, Any]:
+    """Waits until an order has one of these statuses: the order."""
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get(f"/orders/{order_id}").json()
+        return found if found.get("status") in statuses else None
+
+    return until(look, what=" or ".join(statuses))
+
+
+class Buyer:
+    """A client of the API with a token of its own."""
+
+    def __init__(self, client: httpx.Client, token: str, sale: Sale) -> None:
+        self.client = client
+        self.token = token
+        self.sale = sale
+
+    def place(self) -> dict[str, Any]:
+        """Where they stand now."""
+        answer: dict[str, Any] = self.client.get(f"/events/{self.sale.slug}/queue").json()
+        return answer
+
+    def order(self, quantity: int = 1) -> str:
+        """An order that is PENDING: its id."""
+        answer = order(self.client, self.sale, quantity)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        until_status(self.client, answer.json()["order_id"], "PENDING")
+        return str(answer.json()["order_id"])
+
+
+class OpenSale:
+    """A sale and its buyers; their connections live until `closing` ends."""
+
+    def __init__(self, stack: Stack, sale: Sale, closing: ExitStack) -> None:
+        self.stack = stack
+        self.sale = sale
+        self._closing = closing
+
+    def buyer(self, *, let_in: bool = True) -> Buyer:
+        """Somebody who joined, and has a pass unless told otherwise."""
+        client = self._closing.enter_context(api(self.stack))
+        return Buyer(client, (come_in if let_in else join)(client, self.sale), self.sale)
+
+    def socket(self, token: str = "", slug: str = "", way: str = "bearer", origin: str = "") -> ClientConnection:
+        """A websocket of the buyer of a token, which travels as `bearer` or as `cookie`."""
+        headers = {"bearer": {"Authorization": f"Bearer {token}"}, "cookie": {"Cookie": f"tc_buyer={token}"}}[way]
+        return self._closing.enter_context(
+            connect(
+                f"{self.stack.web.replace('http', 'ws')}/ws/events/{slug or self.sale.slug}",
+                additional_headers={**(headers if token else {}), **({"Origin": origin} if origin else {})},
+            )
+        )
+
+    def available(self) -> int:
+        """What is left of the first sku, as everybody is told."""
+        skus = httpx.get(f"{self.stack.web}/api/v1/events/{self.sale.slug}", trust_env=False).json()["skus"]
+        return int(skus[0]["available"])
+
+
+def next_frame(socket: ClientConnection, **wanted: Any) -> Frame:
+    """The next frame with these values; others are passed over."""
+    return frames_until(socket, lambda frame: all(frame.get(name) == value for name, value in wanted.items()))[-1]
+
+
+def frames_until(socket: ClientConnection, is_last: Callable[[Frame], bool]) -> list[Frame]:
+    """The frames up to the one that is waited for, with it."""
+    deadline = time.monotonic() + FRAME_SECONDS
+    frames: list[Frame] = []
+    while not frames or not is_last(frames[-1]):
+        frames.append(json.loads(socket.recv(timeout=max(0.0, deadline - time.monotonic()))))
+    return frames
