@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.machine import ROOT
-from tests.world.stack import Stack, started
+from tests.world.machine import ROOT as ROOT
+from tests.world.stack import Stack as Stack
+from tests.world.stack import started
 
 
 @pytest.fixture(scope="session")

@@ -159,6 +159,17 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
+@asynccontextmanager
+async def open_database_as_owner(settings: Settings) -> AsyncIterator[Database]:
+    """A small pool of the user who owns the schema: for migrations only."""
+    database = Database(settings.owner_database_url, 2, settings.mysql_ssl_ca)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 # Not what the statement says but how MySQL is: gone, too many connections, a deadlock, a lock held too long.
 _TRANSIENT = (0, 1040, 1053, 1205, 1213, 1927, 2003, 2006, 2013, 2014, 2055)
 

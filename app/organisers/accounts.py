@@ -4,6 +4,9 @@ import hashlib
 import hmac
 import secrets
 
+from app.infra.mysql import Database
+from app.units import now_ms, to_datetime
+
 _COST = {"n": 2**14, "r": 8, "p": 5}
 
 
@@ -18,3 +21,12 @@ def check_password(password: str, hashed: str) -> bool:
     _, salt, digest = hashed.split("$")
     expected = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_COST)
     return hmac.compare_digest(expected, bytes.fromhex(digest))
+
+
+async def ensure_admin(database: Database, name: str, password: str) -> None:
+    """Creates an admin, or sets the password."""
+    await database.execute(
+        "INSERT INTO admins (name, password_hash, created_at) VALUES (%s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE password_hash = VALUES(password_hash)",
+        (name, hash_password(password), to_datetime(now_ms())),
+    )

@@ -1,0 +1,152 @@
+"""`ticketcraze event`: creates, lists, opens, pauses and closes sales."""
+
+import argparse
+from typing import Any
+
+from redis.asyncio import Redis
+
+from app.cli.command import Answer, Commands, Failed
+from app.infra.mysql import open_database
+from app.infra.redis import NotReady, open_redis
+from app.sale import events as sales
+from app.sale.catalog import Event, Sku, parse_sku, public_state
+from app.settings import Settings
+from app.units import iso, money_text, now_ms
+
+MAX_OPENS_IN_SECONDS = 366 * 86_400
+MAX_NOTICE_CHARACTERS = 200
+
+
+def add(commands: Commands) -> None:
+    """Adds the group."""
+    events = commands.group("event", "create, list, open, pause and close sales")
+    create = events.add(
+        "create",
+        "Creates an event and puts it on sale.",
+        _create,
+        'ticketcraze event create --slug night-of-lights --name "Night of Lights" --sku Floor:4500:300',
+    )
+    create.add_argument("--slug", required=True, help="its name in addresses: night-of-lights")
+    create.add_argument("--name", required=True, help="its name for people: Night of Lights")
+    create.add_argument(
+        "--sku", required=True, action="append", metavar="NAME:PRICE:CAPACITY",
+        help='a kind of ticket, with its price in minor units: "Floor:4500:300"; may be repeated',
+    )  # fmt: skip
+    create.add_argument("--currency", default="USD", help="three letters (USD)")
+    create.add_argument("--opens-in", type=int, default=60, metavar="SECONDS", help="0 opens it now (60)")
+    create.add_argument("--rate", type=int, default=600, help="buyers let in a minute at most (600)")
+    create.add_argument("--room", type=int, default=200, help="active passes at once (200)")
+    create.add_argument("--pass-ttl", type=int, default=300, metavar="SECONDS", help="time to shop (300)")
+    create.add_argument("--hold-ttl", type=int, default=300, metavar="SECONDS", help="time to pay (300)")
+    create.add_argument("--max-per-buyer", type=int, default=4, help="tickets one buyer may have (4)")
+
+    events.add("list", "Lists the newest events and how they stand.", _list, "ticketcraze event list")
+
+    pause = events.add(
+        "pause",
+        "Pauses a sale: everybody keeps their place, holds can be paid. Buyers read the words.",
+        _pause,
+        'ticketcraze event pause night-of-lights "The doors are checked. We go on at nine."',
+    )
+    pause.add_argument("slug", metavar="SLUG")
+    pause.add_argument("words", metavar="WORDS", nargs="*", help="what buyers read while it is paused")
+    for name, does, do in (
+        ("open", "Opens a sale now: its lobby is drawn, or a pause ends.", _open),
+        ("close", "Closes a sale for good.", _close),
+    ):
+        events.add(name, does, do, f"ticketcraze event {name} night-of-lights").add_argument(
+            "slug", metavar="SLUG"
+        )
+
+
+async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    if not 0 <= arguments.opens_in <= MAX_OPENS_IN_SECONDS:
+        raise Failed(f"opens-in: from 0 to {MAX_OPENS_IN_SECONDS} seconds")
+    event = Event(
+        id=0,
+        slug=arguments.slug,
+        name=arguments.name.strip(),
+        currency=arguments.currency.upper(),
+        state="scheduled" if arguments.opens_in else "open",
+        notice=None,
+        accent="",
+        opens_at_ms=now_ms() + arguments.opens_in * 1000,
+        rate_per_minute=arguments.rate,
+        room=arguments.room,
+        pass_ttl_seconds=arguments.pass_ttl,
+        hold_ttl_seconds=arguments.hold_ttl,
+        max_per_buyer=arguments.max_per_buyer,
+        draw_secret="",
+        skus=tuple(parse_sku(text) for text in arguments.sku),
+    )
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event = await sales.create_event(database, redis, event)
+    lines = [f"{event.name} ({event.slug}), event {event.id}, opens at {iso(event.opens_at_ms)}"]
+    lines += [_sku_line(event, sku) for sku in event.skus]
+    return {
+        "slug": event.slug,
+        "id": event.id,
+        "skus": [
+            {"id": sku.id, "name": sku.name, "price": sku.price_minor, "capacity": sku.capacity}
+            for sku in event.skus
+        ],
+    }, "\n".join(lines)
+
+
+def _sku_line(event: Event, sku: Sku) -> str:
+    price = money_text(sku.price_minor, event.currency)
+    return f"  sku {sku.id}  {sku.name}  {price}  {sku.capacity} tickets"
+
+
+async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        found = [await _standing(redis, event) for event in await sales.list_events(database)]
+    lines = [
+        f"{e['slug']:<32} {e['sale']:<10} opens {e['opens_at']}  available {e['available']}, held {e['held']},"
+        f" sold {e['sold']}  {e['name']}"
+        for e in found
+    ]
+    return {"events": found}, "\n".join(lines) or "There are no events yet: ticketcraze event create --help"
+
+
+async def _standing(redis: Redis, event: Event) -> dict[str, Any]:
+    """How a sale stands; a sale that Redis does not have is `not_ready`."""
+    try:
+        state, stock, _ = await sales.read_sale(redis, event)
+        told, counts = public_state(state, stock), list(stock.values())
+    except NotReady:
+        told, counts = "not_ready", []
+    return {
+        "slug": event.slug,
+        "id": event.id,
+        "name": event.name,
+        "sale": told,
+        "opens_at": iso(event.opens_at_ms),
+        "available": sum(sku.available for sku in counts),
+        "held": sum(sku.held for sku in counts),
+        "sold": sum(sku.sold for sku in counts),
+    }
+
+
+async def _open(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    return await _set_state(settings, arguments.slug, "open")
+
+
+async def _pause(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    words = " ".join(arguments.words).strip()
+    if len(words) > MAX_NOTICE_CHARACTERS:
+        raise Failed(f"words: at most {MAX_NOTICE_CHARACTERS} characters")
+    return await _set_state(settings, arguments.slug, "paused", words)
+
+
+async def _close(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    return await _set_state(settings, arguments.slug, "closed")
+
+
+async def _set_state(settings: Settings, slug: str, state: str, words: str = "") -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event = await sales.find_event(database, slug)
+        await sales.set_state(database, redis, event, state, words, "The command line")
+        state, stock, _ = await sales.read_sale(redis, event)
+    told = public_state(state, stock)
+    return {"slug": event.slug, "sale": told}, f"{event.slug}: {told}"
