@@ -44,7 +44,7 @@ def test_a_process_that_leaks_or_died_is_told(own_env: dict[str, str], said: dic
         finally:
             await world.redis.hdel(PROCESSES, "web:1", "faulty:2")
         assert details.keys() == {10}
-        assert "faulty:2" in details[10]
+        assert "faulty 2" in details[10]
         assert words in details[10]
 
     in_a_world(own_env, story)
