@@ -67,7 +67,7 @@ ROUTES = [
     resource("/", GET=pages.events_page),
     resource("/events/{slug}", GET=pages.event_page),
     resource("/events/{slug}/queue", POST=pages.join_form),
-    resource("/resume/{slug}/{token}", GET=pages.resume),
+    resource("/resume/{slug}/{token}", GET=pages.resume_page, POST=pages.resume),
     resource("/orders/{order_id}", GET=pages.order_page),
     resource("/admin", GET=admin_pages.events_page),
     resource("/admin/login", GET=session.login_form, POST=session.login),

@@ -23,6 +23,11 @@ def order_key(event_id: int, order_id: str) -> str:
     return f"tc:{{{event_id}}}:order:{order_id}"
 
 
+def once_key(use: str, name: str) -> str:
+    """The mark that something may happen only once."""
+    return f"tc:once:{use}:{name}"
+
+
 def live_channel(event_id: int) -> str:
     """The channel on which everything that happens in an event is told."""
     return f"tc:{{{event_id}}}:live"

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from app.infra.keys import once_key
 from app.settings import Settings
 
 REDIS_CONNECTIONS = 32
@@ -41,3 +43,9 @@ async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIter
     finally:
         await redis.aclose()
         await pool.aclose()
+
+
+async def first_time(redis: Redis, use: str, text: str, seconds: int) -> bool:
+    """Whether `text` (a token, say) is used for the first time within so many seconds; from now on it was used."""
+    mark = once_key(use, sha256(text.encode()).hexdigest()[:32])
+    return bool(await redis.set(mark, "1", nx=True, ex=seconds))

@@ -85,6 +85,13 @@ KINDS = {
             "A link or QR code for another device works for a day; the first device shows a new one.",
         ),
         Kind(
+            "link_used",
+            410,
+            "This link was used already. Open a new one on your first device.",
+            "A link for another device works once, so that nobody who finds it later becomes you. Reload the page"
+            " on the first device for a new one.",
+        ),
+        Kind(
             "not_found",
             404,
             "There is nothing here.",

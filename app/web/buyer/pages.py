@@ -6,10 +6,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
 from app.sale.waiting_room import NotJoined, look
-from app.tokens import BadToken, Buyer
+from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, order_of
@@ -63,26 +64,55 @@ async def join_form(request: Request) -> Response:
     return response
 
 
-async def resume(request: Request) -> Response:
-    """Goes on as the same buyer on this device."""
-    services = services_of(request)
-    event = await services.event(request.path_params["slug"])
+def _buyer_of_link(request: Request) -> Buyer:
+    """Whom the link in the path makes of its visitor. Raises Problem `link_expired`."""
     try:
-        buyer = services.tokens.resume(request.path_params["token"])
+        return services_of(request).tokens.resume(request.path_params["token"])
     except BadToken:
         raise Problem("link_expired") from None
+
+
+async def resume_page(request: Request) -> Response:
+    """Asks whether to go on as the same buyer on this device: looking at a link changes nobody."""
+    event = await services_of(request).event(request.path_params["slug"])
+    buyer, known = _buyer_of_link(request), await visitor(request)
+    return page(
+        "buyer/resume.html",
+        event=event,
+        number=buyer.numbers.get(event.id, 0),
+        same=known is not None and known.id == buyer.id,
+        other=known is not None and known.id != buyer.id and bool(known.numbers),
+    )
+
+
+async def resume(request: Request) -> Response:
+    """Goes on as the same buyer on this device: a link does that once."""
+    services = services_of(request)
+    event = await services.event(request.path_params["slug"])
+    buyer, known = _buyer_of_link(request), await visitor(request)
+    token: str = request.path_params["token"]
+    # pressed twice is pressed once: whoever became the buyer by this link may do so again
+    first = await first_time(services.redis, "resume", token, RESUME_SECONDS)
+    if not first and (known is None or known.id != buyer.id):
+        raise Problem("link_used")
     response = RedirectResponse(f"/events/{event.slug}", 303)
     set_buyer_cookie(services, response, services.tokens.of_buyer(buyer))
     return response
 
 
-async def _nobodys(request: Request) -> Response:
-    raise Problem("not_found")
+async def _unknown_order(request: Request) -> Response:
+    """For an order that this browser's buyer did not place, and for one that does not exist: the same."""
+    return page("buyer/unknown_order.html", 404)
 
 
-@only_for(visitor, otherwise=_nobodys)
+@only_for(visitor, otherwise=_unknown_order)
 async def order_page(request: Request, buyer: Buyer) -> Response:
-    order = await order_of(request, buyer)
+    try:
+        order = await order_of(request, buyer)
+    except Problem as problem:
+        if problem.kind.code != "not_found":
+            raise
+        return await _unknown_order(request)
     event = await services_of(request).event_by_id(order.event_id)
     sale = await services_of(request).sales.one(event)
     state: dict[str, Any] = {

@@ -37,7 +37,7 @@ def test_an_unknown_event(world: World, slug: str) -> None:
 
 @pytest.mark.parametrize("slug", UNKNOWN_SLUGS, ids=lambda slug: slug[:16])
 def test_the_page_of_an_unknown_event(world: World, slug: str) -> None:
-    for path in (f"/events/{slug}", f"/events/{slug}/accent.css", f"/resume/{slug}/token", f"/orders/{slug}"):
+    for path in (f"/events/{slug}", f"/resume/{slug}/token", f"/orders/{slug}"):
         page = httpx.get(world.stack.web + path, trust_env=False)
         assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
