@@ -24,6 +24,7 @@ from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.live.frames import FrameProtocol
 from app.live.hub import Hub
+from app.organisers.dashboard import Dashboard
 from app.payments.providers import open_providers
 from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
@@ -106,6 +107,7 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
                 tokens=Tokens(settings.secret_keys),
                 events=events,
                 sales=Sales(redis, database),
+                dashboard=Dashboard(redis, database),
                 draining=draining,
             )
             calm_collector()

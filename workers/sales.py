@@ -50,7 +50,7 @@ async def work(settings: Settings, stop: Stop) -> None:
             await events.follow_redis(database, redis, await events.events_on_sale(redis))
 
         async def purge() -> None:
-            for event in await events.over(database):
+            for event in await events.over(database, redis):
                 answer = await events.purge(database, redis, event, settings.purge_after_seconds)
                 if answer == events.PURGED:
                     log.info("event %s is cleared away", event.id)

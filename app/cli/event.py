@@ -82,10 +82,13 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.create_event(database, redis, event)
     lines = [f"{event.name} ({event.slug}), event {event.id}, opens at {iso(event.opens_at_ms)}"]
+    if not event.on_sale:
+        lines.append("  Redis does not answer: it goes on sale as soon as Redis is back")
     lines += [_sku_line(event, sku) for sku in event.skus]
     return {
         "slug": event.slug,
         "id": event.id,
+        "on_sale": event.on_sale,
         "skus": [
             {"id": sku.id, "name": sku.name, "price": sku.price_minor, "capacity": sku.capacity}
             for sku in event.skus

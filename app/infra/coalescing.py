@@ -9,7 +9,7 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError
 
 MOST_AT_ONCE = 256
 MOST_TRIPS = 2
@@ -25,9 +25,12 @@ class CoalescingRedis(Redis):
         self._waiting: list[Waiting] = []
         self._trips: set[asyncio.Task[None]] = set()
         self._starting = False
+        self._encode = self.get_encoder().encode  # type: ignore[no-untyped-call]
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """One command's answer, or its error."""
+        # What cannot be written is its sender's matter alone, not that of all who would have travelled with it.
+        args = (args[0], *map(self._encode, args[1:]))
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         self._waiting.append((args, options, answer))
@@ -49,18 +52,19 @@ class CoalescingRedis(Redis):
         self._start()
 
     async def _travel(self, batch: list[Waiting]) -> None:
-        answers: list[Any]
+        answers: list[Any] = [ConnectionError("the trip was given up")] * len(batch)
         try:
             async with self.pipeline(transaction=False) as pipeline:
                 for args, options, _ in batch:
                     pipeline.execute_command(*args, **options)
                 answers = await pipeline.execute(raise_on_error=False)
-        except RedisError as error:
+        except Exception as error:
             answers = [error] * len(batch)
-        for (_, _, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # whoever asked is gone
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        finally:  # whatever happens, also when the trip is cancelled: every one of them is answered
+            for (_, _, future), answer in zip(batch, answers, strict=True):
+                if future.done():  # whoever asked is gone
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)

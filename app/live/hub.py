@@ -27,6 +27,7 @@ from app.live.frames import encode
 from app.live.shapes import NEAR_FRONT, PingFrame, order_frame, stock_frame
 from app.live.socket import Line, Socket
 from app.orders.reading import held_orders_of
+from app.orders.reservations import hold_ends
 from app.sale.pace import eta_seconds
 from app.sale.presence import mark_seen, report_presence
 from app.sale.waiting_room import Place, RankTable, look_many, rank_table
@@ -119,10 +120,11 @@ class Hub:
         await self._tell_orders(socket)
 
     async def _tell_orders(self, socket: Socket) -> None:
-        for order in await held_orders_of(self._redis, socket.event_id, socket.buyer_id):
-            socket.tell_order(
-                order_frame(order.id, order.status, order.version, order.total_minor, order.expires_at_ms)
-            )
+        orders = await held_orders_of(self._redis, socket.event_id, socket.buyer_id)
+        ends_ms = await hold_ends(self._redis, socket.event_id, [order.id for order in orders])
+        for order in orders:
+            end_ms = ends_ms.get(order.id, order.expires_at_ms)
+            socket.tell_order(order_frame(order.id, order.status, order.version, order.total_minor, end_ms))
 
     async def _keep_listening(self) -> None:
         while True:

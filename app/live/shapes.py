@@ -8,10 +8,10 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
-from app.sale.catalog import Event, Stock
+from app.sale.catalog import Event, Stock, end_after_pauses
 from app.sale.pace import chance, eta_seconds
 from app.sale.waiting_room import Place
-from app.units import iso
+from app.units import iso, now_ms
 
 NEAR_FRONT = 100
 
@@ -277,6 +277,13 @@ def order_frame(order_id: str, status: str, version: int, total_minor: int, expi
     return OrderFrame(order_id, status, version, total_minor, iso(expires_at_ms))
 
 
+def end_of(event: Event, order: Order) -> int:
+    """When the hold of an order ends, UTC ms: later than it was told at first by the pauses of the sale."""
+    if order.status not in ("HELD", "PENDING"):
+        return order.expires_at_ms
+    return end_after_pauses(order.placed_at_ms, order.expires_at_ms, event.pauses, now_ms())
+
+
 def order_facts(event: Event, order: Order) -> OrderFacts:
     """An order with its items and payments."""
     names = {sku.id: sku.name for sku in event.skus}
@@ -288,7 +295,7 @@ def order_facts(event: Event, order: Order) -> OrderFacts:
         total=order.total_minor,
         currency=order.currency,
         placed_at=iso(order.placed_at_ms),
-        expires_at=iso(order.expires_at_ms),
+        expires_at=iso(end_of(event, order)),
         items=[OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor) for i in order.items],
         payments=[
             OrderPayment(p.id, p.kind, p.status, p.amount_minor, p.currency, iso(p.created_at_ms))  # type: ignore[arg-type]

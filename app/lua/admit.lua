@@ -52,18 +52,21 @@ local newest, oldest = math.floor(now_ms / ARGV[6]), math.floor((now_ms - ARGV[5
 local function find_present(heads)
     local present, unseen = {}, {}
     for i = 2, #heads, 2 do unseen[#unseen + 1] = i end
-    local bucket = newest
-    while #unseen > 0 and bucket >= oldest do
-        local asked = {}
-        for _, i in ipairs(unseen) do
-            asked[#asked + 1], asked[#asked + 2], asked[#asked + 3] = 'GET', 'u1', heads[i]
+    local asked = {}
+    for bucket = newest, oldest, -1 do
+        if #unseen == 0 then break end
+        if #asked ~= 3 * #unseen then
+            asked = {}
+            for at, i in ipairs(unseen) do
+                asked[3 * at - 2], asked[3 * at - 1], asked[3 * at] = 'GET', 'u1', heads[i]
+            end
         end
         local bits = redis.call('BITFIELD_RO', ARGV[7] .. string.format('%.0f', bucket), unpack(asked))
         local still = {}
         for at, i in ipairs(unseen) do
             if bits[at] == 1 then present[i] = true else still[#still + 1] = i end
         end
-        unseen, bucket = still, bucket - 1
+        unseen = still
     end
     return present
 end

@@ -15,6 +15,7 @@ from app.infra.mysql import Connection, Database, DatabaseUnavailable, in_list
 from app.orders.facts import Item
 from app.orders.lifecycle import Order, Payment
 from app.orders.reservations import parse_items
+from app.sale.catalog import Event
 from app.units import to_minor, to_ms
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,12 @@ async def find_order(database: Database, redis: Redis, order_id: str) -> Order |
     return written[0] if written else await held_order(redis, order_id)
 
 
-async def orders_of(database: Database, redis: Redis, event_id: int, buyer_id: str) -> list[Order]:
+async def orders_of(database: Database, redis: Redis, event: Event, buyer_id: str) -> list[Order]:
     """A buyer's orders in an event, newest first. Raises RedisError."""
+    event_id = event.id
+    if event.purged:
+        orders = await _from_books(database, "event_id = %s AND buyer_id = %s", (event_id, buyer_id))
+        return sorted(orders or (), key=lambda order: order.id, reverse=True)
     ids = await order_ids_of(redis, event_id, buyer_id)
     if not ids:
         return []
@@ -88,7 +93,7 @@ async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, i
     Only the books can say. Raises DatabaseUnavailable.
     """
     row = await database.fetch_one(
-        "SELECT event_id, buyer_id, status, total, currency, expires_at, (SELECT COUNT(*) FROM payments"
+        "SELECT event_id, buyer_id, status, total, currency, placed_at, expires_at, (SELECT COUNT(*) FROM payments"
         " WHERE order_id = orders.id AND kind = 'CHARGE' AND status = 'FAILED') AS failed"
         " FROM orders WHERE id = %s",
         (order_id,),
@@ -102,6 +107,7 @@ async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, i
         buyer_id=row["buyer_id"],
         total_minor=to_minor(row["total"]),
         currency=row["currency"],
+        placed_at_ms=to_ms(row["placed_at"]),
         expires_at_ms=to_ms(row["expires_at"]),
     )
     return order, row["failed"]

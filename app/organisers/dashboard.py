@@ -1,5 +1,8 @@
 """The organiser's view of a sale: one snapshot of everything that matters now."""
 
+import asyncio
+import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
@@ -7,42 +10,130 @@ from redis.asyncio import Redis
 
 from app.ids import short_code
 from app.infra.keys import VERDICT, key
-from app.infra.mysql import Database
+from app.infra.mysql import Database, DatabaseUnavailable
 from app.sale.catalog import Event, Stock, parse_stock, public_state
+from app.sale.events import last_stock
+from app.sale.pace import parse_pace
 from app.units import iso, now_ms, to_minor, to_ms
 from app.watch.processes import reports
 
 FEED_LENGTH = 30
 MOST_TROUBLE = 20
 REFUNDED = ("PARTIALLY_REFUNDED", "REFUNDED")
+FRESH_SECONDS = 0.9  # whoever asks within this time gets the same snapshot
+REST_FACTOR = 20  # adding up all that was ever sold takes 5% of the time at most
+MOST_KEPT = 100
 
 
-async def snapshot(redis: Redis, database: Database, event: Event) -> dict[str, Any]:
-    """The snapshot frame of the admin socket, and the answer of the admin API; amounts in minor units."""
+@dataclass(frozen=True)
+class _Kept:
+    """Something that was read, and until when it is as good as new."""
+
+    value: dict[str, Any]
+    until: float
+
+
+class Dashboard:
+    """The snapshots of this process: one a second and event, however many look."""
+
+    def __init__(self, redis: Redis, database: Database) -> None:
+        self._redis = redis
+        self._database = database
+        self._snapshots: dict[int, _Kept] = {}
+        self._making: dict[int, asyncio.Task[dict[str, Any]]] = {}
+        self._books: dict[int, _Kept] = {}
+
+    async def snapshot(self, event: Event, *, fresh: bool = False) -> dict[str, Any]:
+        """The snapshot frame of the admin socket, and the answer of the admin API; amounts in minor units.
+
+        `fresh`: read now, for something was just changed. While MySQL does not answer, its part is as it was read
+        last. Raises RedisError, or DatabaseUnavailable when the books of this event were never read.
+        """
+        kept = self._snapshots.get(event.id)
+        if kept and not fresh and time.monotonic() < kept.until:
+            return kept.value
+        making = self._making.get(event.id)
+        if making is None or fresh:
+            making = self._making[event.id] = asyncio.create_task(self._make(event))
+            making.add_done_callback(lambda done: self._made(event.id, done))
+        return await asyncio.shield(making)
+
+    def _made(self, event_id: int, making: asyncio.Task[dict[str, Any]]) -> None:
+        if self._making.get(event_id) is making:
+            del self._making[event_id]
+        if making.cancelled() or making.exception():
+            return
+        if len(self._snapshots) >= MOST_KEPT:
+            self._snapshots.clear()
+        self._snapshots[event_id] = _Kept(making.result(), time.monotonic() + FRESH_SECONDS)
+
+    async def _make(self, event: Event) -> dict[str, Any]:
+        now, books = await _sale(self._redis, event), await self._read_books(event)
+        return _frame(event, now, books, [_process(report) for report in await reports(self._redis)])
+
+    async def _read_books(self, event: Event) -> dict[str, Any]:
+        kept = self._books.get(event.id)
+        if kept and time.monotonic() < kept.until:
+            return kept.value
+        began = time.monotonic()
+        try:
+            books = await _books(self._database, event)
+        except DatabaseUnavailable:
+            if kept is None:
+                raise
+            return kept.value
+        ended = time.monotonic()
+        if len(self._books) >= MOST_KEPT:
+            self._books.clear()
+        self._books[event.id] = _Kept(books, ended + max(FRESH_SECONDS, (ended - began) * REST_FACTOR))
+        return books
+
+
+async def _sale(redis: Redis, event: Event) -> dict[str, Any]:
+    """What Redis says of the event; of one that was cleared away, what the books said last."""
+    fields = (
+        "state",
+        "notice",
+        "opens_at_ms",
+        "rate_per_minute",
+        "room",
+        "pass_ttl_seconds",
+        "pace",
+        "refilled_at_ms",
+    )
+    counted = ("lobby", "entrants", "queue", "parked", "passes", "holds")
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(key(event.id, "sale"), ["state", "notice", "opens_at_ms"])
+        pipeline.hmget(key(event.id, "sale"), fields)
         pipeline.hgetall(key(event.id, "stock"))
-        for name in ("lobby", "queue", "passes", "holds"):
-            pipeline.zcard(key(event.id, name))
-        pipeline.xlen(key(event.id, "outbox"))
-        pipeline.get(VERDICT)
         pipeline.hgetall(key(event.id, "totals"))
+        pipeline.xlen(key(event.id, "outbox"))
         pipeline.get(key(event.id, "number"))
-        (
-            (state, notice, opens_at_ms),
-            fields,
-            lobby,
-            waiting,
-            passes,
-            holds,
-            outbox,
-            verdict,
-            totals,
-            number,
-        ) = await pipeline.execute()
-    stock = parse_stock(fields)
-    books = await _books(database, event)
-    told = cast(dict[str, Any], msgspec.json.decode(verdict)) if verdict else None
+        pipeline.get(VERDICT)
+        for name in counted:
+            pipeline.zcard(key(event.id, name))
+        sale, stock, totals, outbox, number, verdict, *sizes = await pipeline.execute()
+    found = dict(zip(fields, sale, strict=True))
+    return {
+        **found,
+        "state": "closed" if event.purged else found["state"],
+        "stock": {sku.id: last_stock(sku) for sku in event.skus} if event.purged else parse_stock(stock),
+        "totals": totals,
+        "outbox": outbox,
+        "number": number,
+        "verdict": cast(dict[str, Any], msgspec.json.decode(verdict)) if verdict else None,
+        "sizes": dict(zip(counted, sizes, strict=True)),
+    }
+
+
+def _process(report: Any) -> dict[str, Any]:
+    return {"name": report.name, "pid": report.pid, "age_seconds": report.age_ms // 1000, "ok": report.ok}
+
+
+def _frame(
+    event: Event, now: dict[str, Any], books: dict[str, Any], processes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    state, sizes, told, totals = now["state"], now["sizes"], now["verdict"], now["totals"]
+    stock: dict[int, Stock] = now["stock"]
     return {
         "type": "snapshot",
         "server_now": iso(now_ms()),
@@ -50,28 +141,31 @@ async def snapshot(redis: Redis, database: Database, event: Event) -> dict[str, 
             "slug": event.slug,
             "name": event.name,
             "sale": state_for_organisers(state, stock),
-            "notice": notice or None,
-            "opens_at": iso(int(opens_at_ms or event.opens_at_ms)),
+            "notice": now["notice"] or None,
+            "opens_at": iso(int(now["opens_at_ms"] or event.opens_at_ms)),
             "rate_per_minute": event.rate_per_minute,
             "room": event.room,
         },
         "funnel": {
-            "lobby": lobby,
-            "waiting": waiting,
-            "admitted": passes,
-            "holding": holds,
+            "lobby": sizes["lobby"] + sizes["entrants"],
+            "waiting": sizes["queue"],
+            "parked": sizes["parked"],
+            "admitted": sizes["passes"],
+            "holding": sizes["holds"],
             "paid": books["orders"].get("CONFIRMED", 0) + books["orders"].get("PARTIALLY_REFUNDED", 0),
             "refunded": books["refunded_orders"],
         },
         # How many ever came into each stage: what flows are told from, whatever has left it meanwhile.
         "passed": {
             "lobby": int(totals.get("joined", 0)) if state == "scheduled" else 0,
-            "waiting": int(number or 0),
+            "waiting": int(now["number"] or 0),
             "admitted": int(totals.get("admitted", 0)),
             "holding": int(totals.get("placed", 0)),
+            "lapsed": int(totals.get("EXPIRED", 0)),
             "paid": sum(books["orders"].get(status, 0) for status in ("CONFIRMED", *REFUNDED)),
             "refunded": books["refunded_orders"],
         },
+        "pace": _pace(event, now),
         "skus": [
             {
                 "id": sku.id,
@@ -87,17 +181,15 @@ async def snapshot(redis: Redis, database: Database, event: Event) -> dict[str, 
             for sku in event.skus
         ],
         "money": {"currency": event.currency, **books["money"]},
+        "books_read_at": books["read_at"],
         "trust": {
-            "outbox": outbox,
+            "outbox": now["outbox"],
             "lag": told["lag"] if told else None,
             "dlq": told["dlq"] if told else None,
             "verdict": {"ok": told["ok"], "checked_at": told["checked_at"], "failed": told["failed"]}
             if told
             else None,
-            "processes": [
-                {"name": report.name, "pid": report.pid, "age_seconds": report.age_ms // 1000, "ok": report.ok}
-                for report in await reports(redis)
-            ],
+            "processes": processes,
         },
         "trouble": {"in_review": books["orders"].get("REVIEW", 0), "orders": books["in_review"]},
         "feed": books["feed"],
@@ -109,6 +201,15 @@ def state_for_organisers(state: str | None, stock: dict[int, Stock]) -> str:
     if not state:
         return "not_ready"
     return state if state == "drawing" else public_state(state, stock)
+
+
+def _pace(event: Event, now: dict[str, Any]) -> dict[str, Any]:
+    """How many came in during the last minute, and how many could come in at once."""
+    age_ms = now_ms() - int(now["refilled_at_ms"] or 0)
+    pace = parse_pace(
+        now["state"] or "", event.rate_per_minute, event.room, event.pass_ttl_seconds, now["pace"] or "", age_ms
+    )
+    return {"admitted_last_minute": pace.minute_admitted if pace.moving else 0, "free_seats": pace.free_seats}
 
 
 async def _books(database: Database, event: Event) -> dict[str, Any]:
@@ -146,6 +247,7 @@ async def _books(database: Database, event: Event) -> dict[str, Any]:
     amount = {row["status"]: to_minor(row["amount"]) for row in payments}
     count = {row["status"]: row["payments"] for row in payments}
     return {
+        "read_at": iso(now_ms()),
         "orders": {row["status"]: row["orders"] for row in orders},
         "refunded_orders": refunded[0]["orders"],
         "in_review": [

@@ -52,6 +52,7 @@ class Event:
     draw_secret: str
     skus: tuple[Sku, ...]
     pauses: tuple[Pause, ...] = ()
+    on_sale: bool = True  # it was put into Redis
     purged: bool = False  # over for good, and cleared away in Redis
     epoch: int = 1  # of its data in Redis, as in the books
 

@@ -4,7 +4,6 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +48,8 @@ class NotOpen(Exception):
 
 async def create_event(database: Database, redis: Redis, event: Event) -> Event:
     """Writes a new event and its skus into the books and puts it on sale in Redis; returns it with its ids.
+
+    If Redis does not answer it is not `on_sale` yet: a worker puts it on sale as soon as Redis is back.
 
     `event.draw_secret` and `event.accent` are chosen here. Raises InvalidEvent, also for a slug that is taken.
     """
@@ -97,8 +98,11 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
         raise InvalidEvent(f"slug: {event.slug!r} is taken") from None
     event = replace(event, id=event_id, skus=tuple(skus))
     await note(database, event.id, "The sale was created")
-    with suppress(RedisError):
+    try:
         await put_on_sale(database, redis, event)
+    except RedisError as error:
+        log.warning("event %s goes on sale as soon as Redis is back: %s", event.slug, error)
+        return replace(event, on_sale=False)
     return event
 
 
@@ -221,6 +225,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             draw_secret=row["draw_secret"],
             skus=tuple(skus[row["id"]]),
             pauses=tuple(pauses[row["id"]]),
+            on_sale=row["on_sale_at"] is not None,
             purged=row["purged_at"] is not None,
             epoch=row["epoch"],
         )
@@ -233,8 +238,7 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
 
     Redis decides, and the books follow as soon as they can. Raises NotReady, NotOpen, SaleClosed.
     """
-    if event.purged:
-        raise SaleClosed
+    check_not_over(event)
     answer = await scripts.run(
         redis, "set_state", keys(event.id, "sale", "lobby", "flow"), [state, notice, live_channel(event.id)]
     )
@@ -307,13 +311,19 @@ async def _sales(redis: Redis, event_ids: Sequence[int]) -> dict[int, _Sale]:
     return sales
 
 
+def check_not_over(event: Event) -> None:
+    """Raises SaleClosed for an event that was cleared away: Redis, asked about it, could only say NOT_READY."""
+    if event.purged:
+        raise SaleClosed
+
+
 async def read_sale(redis: Redis, event: Event) -> tuple[str, dict[int, Stock], str]:
     """A sale's state, its stock by sku id, and the organiser's words; from the books once it is purged.
 
     Raises NotReady.
     """
     if event.purged:
-        return "closed", {sku.id: _last_stock(sku) for sku in event.skus}, ""
+        return "closed", {sku.id: last_stock(sku) for sku in event.skus}, ""
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(key(event.id, "sale"), ["ready", "state", "notice"])
         pipeline.hgetall(key(event.id, "stock"))
@@ -323,7 +333,8 @@ async def read_sale(redis: Redis, event: Event) -> tuple[str, dict[int, Stock], 
     return state, parse_stock(fields), notice or ""
 
 
-def _last_stock(sku: Sku) -> Stock:
+def last_stock(sku: Sku) -> Stock:
+    """The stock of a sku as the books have it, once nothing is held any more."""
     return Stock(sku.id, sku.capacity, sku.capacity - sku.sold, 0, sku.sold, sku.price_minor)
 
 
@@ -344,10 +355,13 @@ async def retire(redis: Redis, event_id: int) -> bool:
     return True
 
 
-async def over(database: Database) -> list[Event]:
+async def over(database: Database, redis: Redis) -> list[Event]:
     """Closed events that were not cleared away yet, or not entirely."""
+    begun = await events_on_sale(redis) or [0]
     return await _read_events(
-        database, "state = 'closed' AND purged_at IS NULL ORDER BY opens_at LIMIT %s", (EVENTS_AT_ONCE,)
+        database,
+        f"state = 'closed' AND (purged_at IS NULL OR id IN {in_list(begun)}) ORDER BY opens_at LIMIT %s",  # noqa: S608
+        (*begun, EVENTS_AT_ONCE),
     )
 
 
@@ -370,11 +384,11 @@ async def purge(database: Database, redis: Redis, event: Event, after_seconds: i
         )
         if unsettled:
             return "IN_FLIGHT"
+        await redis.sadd(EVENTS, event.id)  # until all is done: whoever is interrupted goes on with it
         await database.execute(
             "UPDATE events SET purged_at = %s, state = 'closed' WHERE id = %s", (to_datetime(now_ms()), event.id)
         )
         await note(database, event.id, "The sale is over and was cleared away")
-    await redis.srem(EVENTS, event.id)
     sale = key(event.id, "sale")
     cursor = -1
     while cursor:
@@ -382,6 +396,7 @@ async def purge(database: Database, redis: Redis, event: Event, after_seconds: i
         if names := [str(name) for name in found if name != sale]:
             await redis.unlink(*names)
     await redis.unlink(sale)
+    await redis.srem(EVENTS, event.id)
     return PURGED
 
 

@@ -10,6 +10,7 @@ from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.sale import waiting_room
 from app.sale.catalog import Event
+from app.sale.events import check_not_over
 from app.sale.waiting_room import Place
 from app.tokens import Buyer, new_buyer
 from app.web.http import idempotency_key
@@ -23,6 +24,7 @@ SAME_KEY_SECONDS = 600  # for this long at least, for twice as long at most
 async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tuple[str, Place]:
     """Joins, as somebody new if need be; the buyer's token and place."""
     services = services_of(request)
+    check_not_over(event)
     buyer = buyer or await _stranger(request, event)
     place = await waiting_room.join(services.redis, event.id, buyer.id, services.settings.max_waiting)
     return services.tokens.of_buyer(buyer.with_number(event.id, place.number)), place

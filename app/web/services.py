@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from app.infra.kafka import Producer
 from app.infra.mysql import Database
 from app.live.hub import Hub
+from app.organisers.dashboard import Dashboard
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
@@ -30,6 +31,7 @@ class Services:
     tokens: Tokens
     events: Events
     sales: Sales
+    dashboard: Dashboard
     draining: Draining
 
     async def event(self, slug: str) -> Event:

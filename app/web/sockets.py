@@ -12,7 +12,7 @@ from app.live.closing import NOT_JOINED, REFUSED, RESTARTING, Close
 from app.live.frames import EXTENSION
 from app.live.socket import Line
 from app.sale.events import UnknownEvent
-from app.sale.waiting_room import NotJoined
+from app.sale.waiting_room import NotJoined, SaleClosed
 from app.web.callers import Caller, Find
 from app.web.origins import same_origin
 from app.web.problems import Problem
@@ -36,7 +36,7 @@ def socket_for(find: Find[Caller]) -> Callable[[Serve[Caller]], Callable[[WebSoc
                 await serve(websocket, caller)
             except Problem:
                 await _close(websocket, REFUSED)
-            except (UnknownEvent, NotJoined):
+            except (UnknownEvent, NotJoined, SaleClosed):
                 await _close(websocket, NOT_JOINED)
             except (RedisError, NotReady, DatabaseUnavailable):
                 await _close(websocket, RESTARTING)

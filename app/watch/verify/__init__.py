@@ -60,7 +60,8 @@ async def verify(
 
     Raises RedisError, DatabaseUnavailable, KafkaUnavailable.
     """
-    events = [event] if event else await list_events(database, MOST_EVENTS)
+    listed = [event] if event else await list_events(database, MOST_EVENTS)
+    events = [event for event in listed if not event.purged]  # Redis has nothing more to say of the others
     event_id = event.id if event else None
     if at_rest_seconds is None:
         return (await _check_always(redis, database, events, event_id))[:6]

@@ -6,7 +6,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.organisers.dashboard import snapshot
 from app.sale.events import NotOpen, set_state
 from app.web.admin.session import for_admin
 from app.web.http import Json, read_json
@@ -18,7 +17,7 @@ from app.web.services import services_of
 async def get_snapshot(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    return Json(await snapshot(services.redis, services.database, event))
+    return Json(await services.dashboard.snapshot(event))
 
 
 class SetState(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,4 +37,4 @@ async def post_state(request: Request, admin: str) -> Response:
     except NotOpen:
         raise Problem("not_open") from None
     await services.events.refresh(event.slug)
-    return Json(await snapshot(services.redis, services.database, event))
+    return Json(await services.dashboard.snapshot(event, fresh=True))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.infra.redis import NotReady
-from app.organisers.dashboard import snapshot, state_for_organisers
+from app.organisers.dashboard import state_for_organisers
 from app.sale.events import list_events, read_sale
 from app.units import iso
 from app.web.admin.session import for_admin_page
@@ -40,5 +40,5 @@ async def events_page(request: Request, admin: str) -> Response:
 async def event_page(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    now = await snapshot(services.redis, services.database, event)
+    now = await services.dashboard.snapshot(event)
     return page("admin/event.html", event=now["event"], snapshot=now)

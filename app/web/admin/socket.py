@@ -5,7 +5,6 @@ import asyncio
 from starlette.websockets import WebSocket
 
 from app.live.frames import encode
-from app.organisers.dashboard import snapshot
 from app.web.admin.session import admin_of
 from app.web.services import services_of
 from app.web.sockets import line_of, socket_for
@@ -21,7 +20,7 @@ async def admin_socket(websocket: WebSocket, admin: str) -> None:
     try:
         while not listening.done():
             event = await services.event(websocket.path_params["slug"])
-            line.write_frames([encode(await snapshot(services.redis, services.database, event))])
+            line.write_frames([encode(await services.dashboard.snapshot(event))])
             await asyncio.wait([listening], timeout=FRAME_SECONDS)
     finally:
         listening.cancel()

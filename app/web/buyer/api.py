@@ -14,15 +14,17 @@ from app.live.shapes import (
     OrderList,
     QueuePlace,
     StartedPayment,
+    end_of,
     order_facts,
     place_facts,
 )
 from app.orders.facts import PaymentStarted, records
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
-from app.orders.reservations import Refused, request_cancel, reserve
+from app.orders.reservations import Refused, hold_ends, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
+from app.sale.events import check_not_over
 from app.tokens import Buyer
 from app.units import iso, now_ms
 from app.web.buying import join_event, order_id_of, order_of, owned
@@ -74,6 +76,7 @@ async def join(request: Request) -> Response:
 async def get_place(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
+    check_not_over(event)
     place = await waiting_room.look(services.redis, event.id, buyer.id)
     if not place.number or buyer.numbers.get(event.id) == place.number:
         return Json(place_facts(QueuePlace, place))
@@ -95,6 +98,7 @@ async def leave(request: Request, buyer: Buyer) -> Response:
 async def place_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
+    check_not_over(event)
     key = idempotency_key(request)
     order = await read_json(request, PlaceOrder)
     items = [(line.sku_id, line.quantity) for line in order.items]
@@ -158,7 +162,11 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
     found = await read_order_to_pay(services.database, order_id)
     order, declined = found or (await held_order(services.redis, order_id), 0)
     order = owned(order, buyer)
-    if found is None or order.status != "PENDING" or order.expires_at_ms <= now_ms():
+    event = await services.event_by_id(order.event_id)
+    end_ms = end_of(event, order)
+    if end_ms <= now_ms() and not event.purged:  # a pause that has just begun is known to Redis first
+        end_ms = (await hold_ends(services.redis, event.id, [order.id])).get(order.id, end_ms)
+    if found is None or order.status != "PENDING" or end_ms <= now_ms():
         raise Problem("not_payable", order_status=order.status)
     if declined >= services.settings.max_payment_attempts:
         raise Problem("too_many", "This order was declined too often. Please place it again.")
@@ -168,7 +176,7 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
         payment_id=payment_id,
         return_url=f"{services.settings.public_url}/orders/{order.id}",
         description=f"Order {order.id[:8]}",
-        expires_at_ms=order.expires_at_ms,
+        expires_at_ms=end_ms,
     )
     try:
         redirect_url = await services.providers.preferred.create_checkout(order, attempt)

@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
-from app.sale.waiting_room import NotJoined, look
+from app.sale.events import check_not_over
+from app.sale.waiting_room import NotJoined, SaleClosed, look
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.view import BOUGHT, view_of
@@ -34,11 +35,12 @@ async def event_page(request: Request) -> Response:
     place, orders, resume_url = None, [], None
     if buyer:
         resume_url = f"{services.settings.public_url}/resume/{event.slug}/{services.tokens.of_resume(buyer)}"
-        found = await orders_of(services.database, services.redis, event.id, buyer.id)
+        found = await orders_of(services.database, services.redis, event, buyer.id)
         orders = [order_facts(event, order) for order in found]
         try:
+            check_not_over(event)
             place = place_facts(PlaceFacts, await look(services.redis, event.id, buyer.id))
-        except NotJoined:
+        except (NotJoined, SaleClosed):
             resume_url = resume_url if orders else None
     state: dict[str, Any] = msgspec.to_builtins(
         {"event": (await services.sales.one(event)).facts, "place": place, "orders": orders}

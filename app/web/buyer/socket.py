@@ -2,6 +2,7 @@
 
 from starlette.websockets import WebSocket
 
+from app.sale.events import check_not_over
 from app.sale.waiting_room import look
 from app.tokens import Buyer
 from app.web.callers import buyer_of
@@ -14,5 +15,6 @@ async def buyer_socket(websocket: WebSocket, buyer: Buyer) -> None:
     """`WS /ws/events/{slug}`: place, stock and orders as they stand, then every change."""
     services = services_of(websocket)
     event = await services.event(websocket.path_params["slug"])
+    check_not_over(event)
     place = await look(services.redis, event.id, buyer.id)
     await services.hub.serve(websocket, line_of(websocket), event.id, buyer.id, place)
