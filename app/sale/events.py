@@ -360,7 +360,7 @@ async def over(database: Database, redis: Redis) -> list[Event]:
     begun = await events_on_sale(redis) or [0]
     return await _read_events(
         database,
-        f"state = 'closed' AND (purged_at IS NULL OR id IN {in_list(begun)}) ORDER BY opens_at LIMIT %s",  # noqa: S608
+        f"state = 'closed' AND (purged_at IS NULL OR id IN {in_list(begun)}) ORDER BY opens_at LIMIT %s",
         (*begun, EVENTS_AT_ONCE),
     )
 

@@ -74,8 +74,7 @@ def eta_seconds(position: int, pace: Pace) -> tuple[int, int] | None:
     fast, slow = max(rates), min(rates)
     if slow < fast / 2:  # it came to a halt, or has just begun
         latest = max(latest, ceil((position + 1 - pace.free_seats) / pace.room) * pace.pass_ttl_seconds)
-    if slow:
-        latest = max(latest, position * 60 / slow * 1.5)
+    latest = max(latest, position * 60 / (slow or fast) * 1.5)
     return round(max(soonest, position * 60 / fast * 0.7)), round(latest) + 5
 
 
