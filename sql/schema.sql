@@ -68,6 +68,7 @@ CREATE TABLE orders (
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
     KEY orders_status (event_id, status),
+    KEY orders_by_event (event_id, id), -- a rebuild reads them so, page by page
     KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

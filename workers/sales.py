@@ -1,4 +1,5 @@
-"""Looks after sales: puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over.
+"""Looks after sales: puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over,
+and rebuilds what Redis lost.
 
 Nothing here is in the way of letting buyers in.
 """
@@ -12,8 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.infra.epochs import refreshed_epochs
+from app.infra.kafka import open_orders_log
 from app.infra.mysql import Database, DatabaseUnavailable, open_database
 from app.infra.redis import open_redis
+from app.orders.rebuild import UnderWay, rebuild
+from app.orders.repair import Repair
 from app.sale import events
 from app.sale.draw import begin_draws, finish_draw
 from app.settings import Settings
@@ -25,6 +29,7 @@ log = logging.getLogger(__name__)
 DRAW_SECONDS = 0.2
 BOOKS_SECONDS = 2.0
 PURGE_SECONDS = 60.0
+REPAIR_SECONDS = 1.0
 
 
 async def work(settings: Settings, stop: Stop) -> None:
@@ -34,6 +39,7 @@ async def work(settings: Settings, stop: Stop) -> None:
         open_database(settings) as database,
         reporting(redis, "sales", database),
         refreshed_epochs(database),
+        Repair(database, redis, partial(_rebuild, settings, database, redis)) as repair,
         asyncio.TaskGroup() as group,
     ):
         draws = Draws(redis, database)
@@ -56,8 +62,15 @@ async def work(settings: Settings, stop: Stop) -> None:
                     log.info("event %s is cleared away", event.id)
 
         group.create_task(every(DRAW_SECONDS, draw, stop))
+        group.create_task(every(REPAIR_SECONDS, repair.tick, stop))
         group.create_task(every(BOOKS_SECONDS, keep_books, stop))
         group.create_task(every(PURGE_SECONDS, purge, stop))
+
+
+async def _rebuild(settings: Settings, database: Database, redis: Redis, event_id: int) -> None:
+    async with open_orders_log(settings) as orders_log:
+        with suppress(UnderWay):
+            await rebuild(database, redis, orders_log, event_id)
 
 
 class Draws:

@@ -24,6 +24,7 @@ MOST_RECORDS = 10_000  # the newest of a partition of the dlq
 READ_MS = 500
 FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question wait behind it
 
+Offsets = dict[TopicPartition, int]
 Record = tuple[str, bytes]  # order id, encoded fact
 
 
@@ -217,18 +218,27 @@ class OrdersLog:
 
     async def lag(self) -> tuple[int, int]:
         """How many facts the ledger has not taken, and a figure that grows with every fact."""
-        partitions = self._partitions(dlq=False)
+        ends = await self.ends()
+        return await self.behind(ends), sum(ends.values())
+
+    async def ends(self) -> Offsets:
+        """Where each partition ends now."""
         async with _in_time():
-            committed = await self._admin.list_consumer_group_offsets(self._group, partitions=partitions)
-            firsts = await self._consumer.beginning_offsets(partitions)
-            ends = await self._consumer.end_offsets(partitions)
-        lag = 0
-        for partition in partitions:
-            first, end = firsts[partition], ends[partition]
+            ends: Offsets = await self._consumer.end_offsets(self._partitions(dlq=False))
+        return ends
+
+    async def behind(self, ends: Offsets) -> int:
+        """How many of the facts before these ends the ledger has not taken."""
+        async with _in_time():
+            committed = await self._admin.list_consumer_group_offsets(self._group, partitions=list(ends))
+            firsts = await self._consumer.beginning_offsets(list(ends))
+            lasts = await self._consumer.end_offsets(list(ends))
+        behind = 0
+        for partition, end in ends.items():
             at = committed[partition].offset if partition in committed else -1
             # Nothing committed, or a log that was lost and begun anew: the ledger reads it from its beginning.
-            lag += end - (at if first <= at <= end else first)
-        return lag, sum(ends.values())
+            behind += max(0, end - (at if firsts[partition] <= at <= lasts[partition] else firsts[partition]))
+        return behind
 
     async def dlq(self) -> DeadLetters:
         """What is in the dlq."""

@@ -1,6 +1,7 @@
 """The names of Redis keys. All keys of one event share a hash tag, so every script runs on one node."""
 
 EVENTS = "tc:events"  # set: ids of the events that workers look after
+REPAIRS = "tc:repairs"  # set: ids of the events that must be rebuilt, for Redis lost something of them
 PROCESSES = "tc:processes"  # hash: process -> its last report
 PRESENCE = "tc:presence"  # hash: web process -> since when and until when it has told who is here
 VERDICT = "tc:verdict"  # text: what the last reconciliation found

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from app.ids import derived_id
 from app.infra import scripts
-from app.infra.epochs import learn
+from app.infra.epochs import epoch_of, learn
 from app.infra.keys import EVENTS, key, keys, live_channel
 from app.infra.mysql import Database, DatabaseUnavailable, in_list
 from app.infra.redis import NotReady
@@ -293,17 +293,28 @@ class _Sale:
 
 
 async def _sales(redis: Redis, event_ids: Sequence[int]) -> dict[int, _Sale]:
-    """What Redis says of sales whose state the books can have: one that is being drawn is about to get another."""
+    """What Redis says of sales whose state the books can have: one that is being drawn is about to get another.
+
+    A Redis that may be behind the books (as app/lua/ready.lua has it) is not asked.
+    """
     async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.info("server")
         for event_id in event_ids:
-            names = ["ready", "state", "notice", "opens_at_ms", "pauses", "paused_at_ms"]
+            names = [
+                "ready", "epoch", "run_id", "state", "notice", "opens_at_ms", "pauses", "paused_at_ms",
+            ]  # fmt: skip
             pipeline.hmget(key(event_id, "sale"), names)
-        answers = await pipeline.execute(raise_on_error=False)
-    sales = {}
+        server, *answers = await pipeline.execute(raise_on_error=False)
+    sales: dict[int, _Sale] = {}
+    if isinstance(server, Exception):
+        return sales
     for event_id, answer in zip(event_ids, answers, strict=True):
-        if isinstance(answer, Exception) or answer[0] != "1" or answer[1] == "drawing":
+        if isinstance(answer, Exception):
             continue
-        _, state, notice, opens_at_ms, ended, paused_at_ms = answer
+        ready, epoch, run_id, state, notice, opens_at_ms, ended, paused_at_ms = answer
+        behind = int(epoch or 0) < epoch_of(event_id) or run_id not in (None, server["run_id"])
+        if ready != "1" or behind or state == "drawing":
+            continue
         pauses = [(int(began), int(end)) for began, end in (p.split("-") for p in (ended or "").split(",") if p)]
         if paused_at_ms:
             pauses.append((int(paused_at_ms), 0))

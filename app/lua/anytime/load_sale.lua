@@ -7,5 +7,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local fields = 2 * tonumber(ARGV[1])
 redis.call('HSET', KEYS[2], unpack(ARGV, fields + 2))
 redis.call('HSET', KEYS[1], unpack(ARGV, 2, fields + 1))
-redis.call('HSET', KEYS[1], 'ready', '1', 'epoch', '1')
+redis.call('HSET', KEYS[1], 'ready', '1', 'epoch', '1',
+    'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'))
 return 1

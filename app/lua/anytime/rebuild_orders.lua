@@ -1,0 +1,56 @@
+-- Puts orders into Redis as the books, or the outbox, have them: record, answer, stock, hold and the buyer's limit.
+-- During a rebuild each order may come again, with what has become of it meanwhile. In a sale that is ready, only
+-- orders that Redis does not know are put there, and only if their tickets are.
+--
+-- KEYS  1 sale  2 stock  3 holds  4 bought  then for each order: the order, answers of its buyer
+-- ARGV  1 name of the rebuild, "" for a sale that is ready  2 how many orders
+--       then for each: id, buyer, items, tickets, total, currency, status, version, claim, placed_at_ms,
+--       expires_at_ms, how long the sale had been paused before, Idempotency-Key, hash of the request
+-- Answers  "STALE" (another rebuild began, or the sale is not ready), or
+--   {orders whose tickets are not there: they are known now, and hold nothing}
+local FIELDS = 14
+local sale = redis.call('HMGET', KEYS[1], 'ready', 'rebuild')
+local name = ARGV[1]
+if name == '' and sale[1] ~= '1' or name ~= '' and sale[2] ~= name then return 'STALE' end
+local function field(claim)
+    return claim == 'none' and 'available' or claim
+end
+local homeless = {}
+for i = 1, tonumber(ARGV[2]) do
+    local id, buyer, items, tickets, total, currency, status, version, claim, placed_at_ms, expires_at_ms, stopped_ms,
+        key, hash = unpack(ARGV, 3 + FIELDS * (i - 1), 2 + FIELDS * i)
+    local record = KEYS[3 + 2 * i]
+    local known = redis.call('HMGET', record, 'claim', 'rebuild')
+    if name ~= '' or not known[1] then
+        local was = name ~= '' and known[2] == name and known[1] or 'none'
+        if was == 'none' and claim ~= 'none' then
+            for sku, quantity in string.gmatch(items, '(%d+):(%d+):%d+') do
+                if tonumber(redis.call('HGET', KEYS[2], sku .. ':available') or 0) < tonumber(quantity) then
+                    homeless[#homeless + 1] = id
+                    claim = 'none'
+                    break
+                end
+            end
+        end
+        if was ~= claim then
+            for sku, quantity in string.gmatch(items, '(%d+):(%d+):%d+') do
+                redis.call('HINCRBY', KEYS[2], sku .. ':' .. field(was), -quantity)
+                redis.call('HINCRBY', KEYS[2], sku .. ':' .. field(claim), quantity)
+            end
+            if was == 'none' then redis.call('HINCRBY', KEYS[4], buyer, tickets) end
+            if claim == 'none' then redis.call('HINCRBY', KEYS[4], buyer, -tickets) end
+        end
+        if claim == 'held' then
+            redis.call('ZADD', KEYS[3], string.format('%.0f', expires_at_ms - stopped_ms), id)
+        elseif was == 'held' then
+            redis.call('ZREM', KEYS[3], id)
+        end
+        redis.call('HSET', record, 'buyer', buyer, 'items', items, 'tickets', tickets, 'total', total,
+            'currency', currency, 'status', status, 'version', version, 'claim', claim,
+            'placed_at_ms', placed_at_ms, 'expires_at_ms', expires_at_ms)
+        if stopped_ms ~= '0' then redis.call('HSET', record, 'stopped_ms', stopped_ms) end
+        if name ~= '' then redis.call('HSET', record, 'rebuild', name) end
+        redis.call('HSET', KEYS[4 + 2 * i], key, id .. ' ' .. hash .. ' ' .. total .. ' ' .. expires_at_ms)
+    end
+end
+return homeless
