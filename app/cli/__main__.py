@@ -12,17 +12,18 @@ import sys
 
 from redis.exceptions import RedisError
 
-from app.cli import admin, event, migrate, purge, status, verify
+from app.cli import admin, event, migrate, purge, rebuild, status, verify
 from app.cli.command import Commands, Failed, local_stack
 from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
+from app.orders.rebuild import Overtaken, UnderWay
 from app.sale.catalog import InvalidEvent
 from app.sale.events import NotOpen, UnknownEvent
 from app.sale.waiting_room import SaleClosed
 from app.settings import BadSetting, Settings
 
-GROUPS = (event, purge, verify, status, migrate, admin)
+GROUPS = (event, purge, verify, rebuild, status, migrate, admin)
 
 
 def main() -> None:
@@ -52,6 +53,10 @@ def _run() -> int:
         return _fail(arguments, "Only an open sale can be paused.")
     except SaleClosed:
         return _fail(arguments, "The sale is closed for good.")
+    except UnderWay:
+        return _fail(arguments, "This sale is being rebuilt already.")
+    except Overtaken:
+        return _fail(arguments, "Redis lost the sale again, or another rebuild began: this one was given up.")
     except NotReady:
         return _fail(arguments, "Redis does not have this sale.")
     except (DatabaseUnavailable, RedisError, KafkaUnavailable) as error:

@@ -119,8 +119,8 @@ class _Rebuild:
         event = await read_event(self._database, self._id)
         learn(self._id, event.epoch)
         self._pauses = event.pauses
-        self._say(f"event {self._id}: not ready; epoch {event.epoch} begins")
         await self._begin(event)
+        self._say(f"event {self._id}: not ready; epoch {event.epoch} begins")
         await self._redis.srem(REPAIRS, self._id)  # what is asked for from now on is asked for again
         await self._let_the_ledger_catch_up()
 

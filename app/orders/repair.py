@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from app.infra import scripts
 from app.infra.kafka import KafkaUnavailable
-from app.infra.keys import REPAIRS, key, keys
+from app.infra.keys import LOOKED_AT, REPAIRS, key, keys
 from app.infra.mysql import Database, DatabaseUnavailable
 from app.orders.rebuild import Overtaken
 
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 NUMBERS_AHEAD = 1_000  # and as many as came since the last look, five times over
 TRY_AGAIN_SECONDS = 3.0
 AWAY = (RedisError, DatabaseUnavailable, KafkaUnavailable, Overtaken)
-NO_REPLICATION_ID = "0" * 40
 MOST_AT_ONCE = 2  # rebuilds at a time: each is as much as MySQL and Redis have to spare
 
 
@@ -116,13 +115,14 @@ class Repair:
     async def _see(self, books: list[Books]) -> tuple[dict[int, Seen], bool, set[int]]:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
-            pipeline.info("replication")
+            pipeline.time()
+            pipeline.get(LOOKED_AT)
             pipeline.smembers(REPAIRS)
             for event in books:
                 pipeline.hmget(key(event.event_id, "sale"), ["ready", "epoch", "run_id"])
                 pipeline.hvals(key(event.event_id, "totals"))
                 pipeline.get(key(event.event_id, "number"))
-            server, replication, asked, *answers = await pipeline.execute()
+            server, (seconds, _), looked_at, asked, *answers = await pipeline.execute()
         seen = {}
         for event, (ready, epoch, run_id), totals, number in zip(
             books, answers[::3], answers[1::3], answers[2::3], strict=True
@@ -134,7 +134,10 @@ class Repair:
                 sum(map(int, totals)),
                 int(number or 0),
             )
-        promoted = str(replication.get("master_replid2", NO_REPLICATION_ID)) != NO_REPLICATION_ID
+        # It ran already when another one was looked at: it followed that one, and was promoted.
+        promoted = int(looked_at or 0) > seconds - server["uptime_in_seconds"]
+        if all(sale.proven for sale in seen.values()):
+            await self._redis.set(LOOKED_AT, seconds)
         return seen, promoted, {int(event_id) for event_id in cast(Any, asked)}
 
     async def _note(self, books: Books, seen: Seen) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from app.infra import scripts
-from app.infra.keys import keys, order_key
-from app.infra.redis import NotReady
+from app.infra.keys import key, keys, order_key
+from app.infra.redis import NotReady, Restarted
 from app.sale.catalog import Event, Stock, parse_stock
 from app.watch.verify.finding import MOST_NAMED, Finding
 
@@ -33,6 +33,7 @@ class Sale:
     buyers: int
     bought: int  # -1: not looked at
     over_limit: list[str]
+    is_rebuilt: bool = False  # a rebuild is under way: there is nothing to be true of
 
 
 async def read_sales(redis: Redis, events: Sequence[Event]) -> dict[int, Sale]:
@@ -54,7 +55,9 @@ async def _read_sale(redis: Redis, event_id: int) -> Sale | None:
             keys(event_id, "sale", "stock", "holds", "bought"),
             [order_key(event_id, ""), MOST_HOLDS, MOST_BUYERS, MOST_NAMED],
         )
-    except NotReady:
+    except (NotReady, Restarted):
+        if await redis.hget(key(event_id, "sale"), "rebuild"):
+            return Sale({}, "", 0, 0, {}, [], 0, 0, [], is_rebuilt=True)
         return None
     fields, holds, looked_at, held, strange, buyers, bought, over_limit = answer
     stock: dict[int, Stock] = {}
@@ -80,6 +83,8 @@ def check_sum(events: Sequence[Event], sales: Mapping[int, Sale]) -> Finding:
         if sale is None or sale.unreadable:
             problems.append(f"event {event.slug}: {sale.unreadable if sale else 'not in Redis'}")
             continue
+        if sale.is_rebuilt:
+            totals.update(not_ready=1)
         for sku in sale.stock.values():
             totals.update(skus=1, capacity=sku.capacity, available=sku.available, held=sku.held, sold=sku.sold)
             counts = f"available {sku.available}, held {sku.held}, sold {sku.sold}"
