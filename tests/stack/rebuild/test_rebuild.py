@@ -20,11 +20,11 @@ from app.sale.events import set_state
 from app.sale.waiting_room import join
 from app.settings import Settings
 from app.units import now_ms
-from tests.apart import apart
-from tests.conftest import Stack
-from tests.own_redis import OwnRedis, own_redis
-from tests.stack.verify.world import CAPACITY, STORIES, World, live_a_little, new_world, paid
-from tests.support import until
+from tests.world.apart import apart
+from tests.world.books import CAPACITY, STORIES, World, live_a_little, new_world, paid
+from tests.world.redis_server import OwnRedis, redis_server
+from tests.world.stack import Stack
+from tests.world.waiting import until
 
 Story = Callable[[World, OwnRedis], Awaitable[None]]
 LIMIT_SECONDS = 20
@@ -33,7 +33,7 @@ TAKE_OFF = "table.remove(ARGV) table.remove(KEYS)\n"  # what is left of ready.lu
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OwnRedis]:
-    with own_redis() as server:
+    with redis_server() as server:
         yield server
 
 
@@ -252,7 +252,7 @@ def test_without_the_check_of_the_epoch_older_data_sells_what_is_sold(
 
 def test_a_promoted_replica_is_rebuilt(env: dict[str, str], server: OwnRedis) -> None:
     async def story(world: World, server: OwnRedis) -> None:
-        with own_redis("--replicaof", f"127.0.0.1 {server.port}") as replica:
+        with redis_server("--replicaof", f"127.0.0.1 {server.port}") as replica:
             await world.order(2)
             until(lambda: replica.client.info("server")["uptime_in_seconds"] >= 2)
             await look(world)

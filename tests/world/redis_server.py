@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from tests.conftest import free_port
+from tests.world.machine import free_port
 
 START_SECONDS = 10
 
@@ -74,7 +74,7 @@ class OwnRedis:
 
 
 @contextmanager
-def own_redis(*options: str) -> Iterator[OwnRedis]:
+def redis_server(*options: str) -> Iterator[OwnRedis]:
     """Such a server, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
         server = OwnRedis(Path(folder) / "data", *options)
