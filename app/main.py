@@ -25,6 +25,8 @@ from app.infra.redis import open_redis
 from app.live.frames import FrameProtocol
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
+from app.organisers.login import Login
+from app.organisers.sessions import Sessions
 from app.payments.providers import open_providers
 from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
@@ -58,6 +60,7 @@ API = router(
     resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
     resource("/orders/{order_id}/payments", POST=api.start_payment),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
+    resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
     resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
 )
@@ -73,6 +76,7 @@ ROUTES = [
     resource("/admin", GET=admin_pages.events_page),
     resource("/admin/login", GET=session.login_form, POST=session.login),
     resource("/admin/logout", POST=session.logout),
+    resource("/admin/logout-everywhere", POST=session.logout_everywhere),
     resource("/admin/events/{slug}", GET=admin_pages.event_page),
     resource("/problems/{code}", GET=explanations.explain),
     resource("/healthz", GET=health.healthz),
@@ -97,6 +101,8 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
         ):
             hub = Hub(redis, settings.max_sockets)
             events = Events(partial(read_event, database))
+            sessions = Sessions(database)
+            login = Login(redis, database, sessions)
             app.state.services = Services(
                 settings=settings,
                 redis=redis,
@@ -109,6 +115,8 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
                 sales=Sales(redis, database),
                 dashboard=Dashboard(redis, database),
                 draining=draining,
+                sessions=sessions,
+                login=login,
             )
             calm_collector()
             async with (
@@ -120,6 +128,7 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
                 yield
                 telling.cancel()
                 events.close()
+                login.close()
                 with suppress(asyncio.CancelledError):
                     await telling
 

@@ -117,10 +117,24 @@ CREATE TABLE inventory_audit (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE admins (
-    name          VARCHAR(64)  NOT NULL,
+    name          VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- in its canonical form
     password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     created_at    DATETIME(3)  NOT NULL,
     PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE admin_sessions (
+    secret_hash  CHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- SHA-256 of what the cookie has
+    admin        VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    created_at   DATETIME(3)  NOT NULL,
+    last_seen_at DATETIME(3)  NOT NULL,
+    expires_at   DATETIME(3)  NOT NULL,
+    address      VARCHAR(45)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    user_agent   VARCHAR(200) NOT NULL,
+    PRIMARY KEY (secret_hash),
+    KEY admin_sessions_admin (admin, created_at),
+    KEY admin_sessions_expires (expires_at),
+    CONSTRAINT admin_sessions_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- What people and the system did to a sale, for the organiser's feed.

@@ -199,6 +199,12 @@ class StartedPayment(Struct, frozen=True):
     redirect_url: str
 
 
+class AdminSession(Struct, frozen=True):
+    """A session that has begun; its token is for `Authorization: Bearer` on every call of an admin."""
+
+    token: str
+
+
 class Accepted(Struct, frozen=True):
     """What the provider reported is safe with us."""
 

@@ -1,32 +1,158 @@
-"""Admins' passwords, kept as scrypt hashes (RFC 7914; cost as OWASP recommends for 16 MiB)."""
+"""Who may see the dashboard: admins' names and passwords, as rows of the books.
 
+A name has one canonical form, so that nobody can try a password twice by writing the name in another way.
+Passwords are kept as argon2id hashes, at the cost that OWASP recommends; older scrypt hashes still verify, and are
+replaced at the next sign-in.
+"""
+
+import asyncio
 import hashlib
 import hmac
-import secrets
+import re
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Literal, TypeVar
 
-from app.infra.mysql import Database
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from app.infra.mysql import Database, Row
 from app.units import now_ms, to_datetime
 
-_COST = {"n": 2**14, "r": 8, "p": 5}
+LEAST_PASSWORD = 12
+MOST_PASSWORD = 256
+HASHES_AT_ONCE = 2  # each takes 19 MiB and tens of milliseconds of a core
+QUEUE_OF_STRANGERS = 8  # hashes under way and waiting; then the next one is refused
+QUEUE_OF_KNOWN_DEVICES = 16  # strangers never take all of it
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_SCRYPT_COST = {"n": 2**14, "r": 8, "p": 5}
+# Verified in place of a hash that is not there, so that an unknown name takes as long as a known one.
+_NOBODYS = _HASHER.hash("nobody has this password")
+
+T = TypeVar("T")
+
+
+class BadName(ValueError):
+    """No admin can be called that."""
+
+
+class BadPassword(ValueError):
+    """Too short or too long to be a password."""
+
+
+class TooBusy(Exception):
+    """More passwords wait to be checked than may."""
+
+
+def canonical_name(text: str) -> str:
+    """The one form of a name: " ADMIN" is "admin", and so it is in full-width letters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def hash_password(password: str) -> str:
-    """A salted hash for the books: "scrypt$salt$hash", both in hex."""
-    salt = secrets.token_bytes(16)
-    return f"scrypt${salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, **_COST).hex()}"
+    """A salted hash for the books."""
+    return _HASHER.hash(password)
 
 
-def check_password(password: str, hashed: str) -> bool:
-    """Whether the password is the one that was hashed."""
-    _, salt, digest = hashed.split("$")
-    expected = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_COST)
-    return hmac.compare_digest(expected, bytes.fromhex(digest))
+def check_password(password: str, hashed: str | None) -> bool:
+    """Whether the password is the one that was hashed; False, and no faster, when there is no hash."""
+    if hashed and hashed.startswith("scrypt$"):
+        _, salt, digest = hashed.split("$")
+        expected = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_SCRYPT_COST)
+        return hmac.compare_digest(expected, bytes.fromhex(digest))
+    try:
+        return _HASHER.verify(hashed or _NOBODYS, password) and hashed is not None
+    except (VerificationError, InvalidHashError):
+        return False
 
 
-async def ensure_admin(database: Database, name: str, password: str) -> None:
-    """Creates an admin, or sets the password."""
-    await database.execute(
-        "INSERT INTO admins (name, password_hash, created_at) VALUES (%s, %s, %s)"
-        " ON DUPLICATE KEY UPDATE password_hash = VALUES(password_hash)",
-        (name, hash_password(password), to_datetime(now_ms())),
+def is_outdated(hashed: str) -> bool:
+    """Whether a hash was made in another way, or at another cost, than today's."""
+    return hashed.startswith("scrypt$") or _HASHER.check_needs_rehash(hashed)
+
+
+class PasswordChecks:
+    """Hashes in threads of their own: a few at a time, and with a short queue, whoever asks."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(HASHES_AT_ONCE, thread_name_prefix="password")
+        self._under_way = 0
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Waits for no hash any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def check(self, password: str, hashed: str | None, *, known_device: bool) -> bool:
+        """See check_password. Raises TooBusy, for strangers before known devices."""
+        most = QUEUE_OF_KNOWN_DEVICES if known_device else QUEUE_OF_STRANGERS
+        return await self._run(most, lambda: check_password(password, hashed))
+
+    async def hash(self, password: str) -> str:
+        """See hash_password. Raises TooBusy."""
+        return await self._run(QUEUE_OF_KNOWN_DEVICES, lambda: hash_password(password))
+
+    async def _run(self, most: int, work: Callable[[], T]) -> T:
+        with self._lock:
+            if self._under_way >= most:
+                raise TooBusy
+            self._under_way += 1
+        future = self._threads.submit(work)
+        future.add_done_callback(self._done)  # a thread goes on, also when whoever asked is gone
+        return await asyncio.wrap_future(future)
+
+    def _done(self, future: Future[T]) -> None:
+        with self._lock:
+            self._under_way -= 1
+
+
+async def ensure_admin(
+    database: Database, name: str, password: str
+) -> tuple[str, Literal["created", "changed", "unchanged"]]:
+    """Creates an admin, or sets the password; a new password ends all sessions of this admin.
+
+    Returns the canonical name and what was done. Raises BadName or BadPassword.
+    """
+    name = canonical_name(name)
+    if not _NAME.fullmatch(name):
+        raise BadName("A name has up to 64 letters a-z, digits and . _ @ + -, and begins with a letter or digit.")
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        raise BadPassword(f"A password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters.")
+    before = await find_password(database, name)
+    same = before is not None and check_password(password, before)
+    if same and before and not is_outdated(before):
+        return name, "unchanged"
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO admins (name, password_hash, created_at) VALUES (%s, %s, %s)"
+            " ON DUPLICATE KEY UPDATE password_hash = VALUES(password_hash)",
+            (name, hash_password(password), to_datetime(now_ms())),
+        )
+        if not same:
+            await connection.execute("DELETE FROM admin_sessions WHERE admin = %s", (name,))
+    return name, "unchanged" if same else "changed" if before else "created"
+
+
+async def find_password(database: Database, name: str) -> str | None:
+    """The hash of an admin's password; None when there is no such admin. `name` is canonical."""
+    row = await database.fetch_one("SELECT password_hash FROM admins WHERE name = %s", (name,))
+    return str(row["password_hash"]) if row else None
+
+
+async def list_admins(database: Database) -> list[Row]:
+    """Name, when created, and how many sessions there are, of each admin."""
+    return await database.fetch_all(
+        "SELECT name, created_at, (SELECT COUNT(*) FROM admin_sessions WHERE admin = name) AS sessions"
+        " FROM admins ORDER BY name"
     )
+
+
+async def remove_admin(database: Database, name: str) -> bool:
+    """Removes an admin and all their sessions; whether there was one."""
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM admin_sessions WHERE admin = %s", (canonical_name(name),))
+        return bool(await connection.execute("DELETE FROM admins WHERE name = %s", (canonical_name(name),)))

@@ -8,8 +8,9 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from app.tokens import BUYER_SECONDS, BadToken, Buyer
+from app.web.cookies import read_cookie, set_cookie
 from app.web.problems import Problem
-from app.web.services import Services, services_of
+from app.web.services import services_of
 
 BUYER_COOKIE = "tc_buyer"
 
@@ -41,15 +42,21 @@ def only_for(
     return decorate
 
 
+def bearer_token(connection: HTTPConnection) -> str | None:
+    """The token of `Authorization: Bearer`; None where the header says something else, or is not there."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 async def buyer_of(connection: HTTPConnection) -> Buyer | None:
     """Which buyer asks, by bearer token or cookie; None without either. Raises Problem `unauthorized`."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = connection.cookies.get(BUYER_COOKIE, "")
+    token = bearer_token(connection)
+    if token is None:
+        token = read_cookie(connection, BUYER_COOKIE) or connection.cookies.get(BUYER_COOKIE, "")
     if not token:
         return None
     try:
-        return services_of(connection).tokens.buyer(token.strip())
+        return services_of(connection).tokens.buyer(token)
     except BadToken:
         raise Problem("unauthorized") from None
 
@@ -65,13 +72,6 @@ async def visitor(request: HTTPConnection) -> Buyer | None:
 for_buyer = only_for(buyer_of)
 
 
-def set_buyer_cookie(services: Services, response: Response, token: str) -> None:
+def set_buyer_cookie(request: HTTPConnection, response: Response, token: str) -> None:
     """Makes the browser the holder of this token."""
-    response.set_cookie(
-        BUYER_COOKIE,
-        token,
-        max_age=BUYER_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=services.settings.secure,
-    )
+    set_cookie(request, response, BUYER_COOKIE, token, BUYER_SECONDS, "lax")

@@ -60,6 +60,12 @@ KINDS = {
             " `Authorization: Bearer`. Organisers: sign in at /admin.",
         ),
         Kind(
+            "wrong_password",
+            401,
+            "This name and password do not belong together.",
+            "Which of the two is wrong is not told. After several tries there is a pause: 429 says how long.",
+        ),
+        Kind(
             "bad_signature",
             401,
             "This report is not signed as it should be.",

@@ -9,6 +9,8 @@ from app.infra.kafka import Producer
 from app.infra.mysql import Database
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
+from app.organisers.login import Login
+from app.organisers.sessions import Sessions
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
@@ -33,6 +35,8 @@ class Services:
     sales: Sales
     dashboard: Dashboard
     draining: Draining
+    sessions: Sessions
+    login: Login
 
     async def event(self, slug: str) -> Event:
         """The event with this slug; see Events.get. Redis knows its state that counts."""

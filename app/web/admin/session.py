@@ -1,35 +1,56 @@
-"""The organiser's login: who is signed in, signing in, and signing out."""
+"""The organiser's login: who is signed in, signing in, and signing out; by form, and as JSON."""
 
-from urllib.parse import parse_qs
+import secrets
+from typing import Annotated
+from urllib.parse import parse_qs, quote
 
-from starlette.concurrency import run_in_threadpool
+import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.organisers.accounts import check_password
-from app.tokens import BadToken
-from app.web.callers import only_for
-from app.web.http import read_body
-from app.web.problems import invalid
+from app.live.shapes import AdminSession
+from app.organisers.accounts import MOST_PASSWORD, TooBusy, canonical_name
+from app.organisers.login import SignedIn, TooManyTries, Visitor, WrongPassword
+from app.organisers.sessions import ABSOLUTE_SECONDS
+from app.tokens import DEVICE_SECONDS, BadToken, Device
+from app.web.callers import bearer_token, only_for
+from app.web.cookies import delete_cookie, read_cookie, set_cookie
+from app.web.http import Json, read_body, read_json
+from app.web.problems import Problem, invalid
 from app.web.rendering import page
 from app.web.services import services_of
 
 ADMIN_COOKIE = "tc_admin"
-ADMIN_SECONDS = 12 * 3_600
-MAX_TRIES = 10  # wrong passwords a minute for one name
+DEVICE_COOKIE = "tc_admin_device"  # stays when the session ends: see app/organisers/login.py
+MOST_NAME = 200
+BUSY_SECONDS = 1
 
 
-async def admin_of(connection: HTTPConnection) -> str | None:
-    """The signed-in admin's name."""
+class Credentials(msgspec.Struct, forbid_unknown_fields=True):
+    """What an admin signs in with. `totp` is for accounts with a second factor; there are none yet."""
+
+    user: Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
+    password: Annotated[str, msgspec.Meta(max_length=MOST_PASSWORD)]
+    totp: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+
+
+def _secret_of(connection: HTTPConnection) -> str | None:
+    token = bearer_token(connection) or read_cookie(connection, ADMIN_COOKIE)
     try:
-        return services_of(connection).tokens.session(connection.cookies.get(ADMIN_COOKIE, ""), ADMIN_SECONDS)
+        return services_of(connection).tokens.session(token, ABSOLUTE_SECONDS)
     except BadToken:
         return None
 
 
+async def admin_of(connection: HTTPConnection) -> str | None:
+    """The signed-in admin's name, by bearer token or cookie. Raises DatabaseUnavailable when nobody can say."""
+    secret = _secret_of(connection)
+    return await services_of(connection).sessions.admin_of(secret) if secret else None
+
+
 async def to_login(request: Request) -> Response:
     """Sends somebody who is not signed in to the login, and back here afterwards."""
-    return RedirectResponse(f"/admin/login?next={request.url.path}", 303)
+    return RedirectResponse(f"/admin/login?next={quote(request.url.path)}", 303)
 
 
 for_admin = only_for(admin_of)
@@ -46,38 +67,98 @@ def _inside(path: str) -> str:
 
 
 async def login(request: Request) -> Response:
-    services = services_of(request)
+    """Signing in by form."""
     try:
         form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
     except ValueError:
         raise invalid("there are too many fields") from None
-    name, password, next_ = (form.get(field, [""])[0][:200] for field in ("user", "password", "next"))
-    tries_key = f"tc:login:{name[:64]}"
-    if int(await services.redis.get(tries_key) or 0) >= MAX_TRIES:
-        return page("admin/login.html", 429, error="Too many tries. Wait a minute.", next=_inside(next_))
-    row = await services.database.fetch_one("SELECT password_hash FROM admins WHERE name = %s", (name,))
-    # scrypt takes its time on purpose: not in the event loop
-    if row is None or not await run_in_threadpool(check_password, password, row["password_hash"]):
-        async with services.redis.pipeline(transaction=True) as pipeline:
-            pipeline.incr(tries_key)
-            pipeline.expire(tries_key, 60)
-            await pipeline.execute()
-        return page(
-            "admin/login.html", 403, error="This name and password do not belong together.", next=_inside(next_)
-        )
-    response = RedirectResponse(_inside(next_), 303)
-    response.set_cookie(
-        ADMIN_COOKIE,
-        services.tokens.of_session(name),
-        max_age=ADMIN_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=services.settings.secure,
-    )
+    name, password, next_ = (form.get(field, [""])[0] for field in ("user", "password", "next"))
+    next_ = _inside(next_[:MOST_NAME])
+    try:
+        signed_in = await _sign_in(request, name, password)
+    except WrongPassword:
+        error = "This name and password do not belong together."
+        return page("admin/login.html", 403, error=error, next=next_)
+    except (TooManyTries, TooBusy) as refused:
+        seconds = refused.seconds if isinstance(refused, TooManyTries) else BUSY_SECONDS
+        answer = page("admin/login.html", 429, error=f"Too many tries. {_wait_words(seconds)}", next=next_)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
+    response = RedirectResponse(next_, 303)
+    _set_cookies(request, response, signed_in)
+    return response
+
+
+async def create_session(request: Request) -> Response:
+    """`POST /api/v1/admin/sessions`: signing in, for programs and scripts."""
+    credentials = await read_json(request, Credentials)
+    try:
+        signed_in = await _sign_in(request, credentials.user, credentials.password)
+    except WrongPassword:
+        raise Problem("wrong_password") from None
+    except TooManyTries as refused:
+        detail = "Too many passwords were tried."
+        raise Problem("too_many", detail, retry_seconds=refused.seconds) from None
+    except TooBusy:
+        raise Problem("too_many", "Too many sign in at once.", retry_seconds=BUSY_SECONDS) from None
+    response = Json(AdminSession(services_of(request).tokens.of_session(signed_in.secret)))
+    _set_cookies(request, response, signed_in)
+    return response
+
+
+async def delete_session(request: Request) -> Response:
+    """`DELETE /api/v1/admin/sessions`: ends the session that asks."""
+    response = Response(status_code=204)
+    await _end(request, response)
     return response
 
 
 async def logout(request: Request) -> Response:
     response = RedirectResponse("/admin/login", 303)
-    response.delete_cookie(ADMIN_COOKIE)
+    await _end(request, response)
     return response
+
+
+@for_admin_page
+async def logout_everywhere(request: Request, admin: str) -> Response:
+    """Ends all sessions of the admin who asks."""
+    await services_of(request).sessions.end_all(admin)
+    response = RedirectResponse("/admin/login", 303)
+    delete_cookie(request, response, ADMIN_COOKIE)
+    return response
+
+
+async def _end(request: Request, response: Response) -> None:
+    if secret := _secret_of(request):
+        await services_of(request).sessions.end(secret)
+    delete_cookie(request, response, ADMIN_COOKIE)
+
+
+async def _sign_in(request: Request, typed_name: str, password: str) -> SignedIn:
+    name = canonical_name(typed_name[:MOST_NAME])
+    visitor = Visitor(
+        address=request.client.host if request.client else "",
+        user_agent=request.headers.get("user-agent", ""),
+        device_id=_device_id(request, name),
+    )
+    return await services_of(request).login.sign_in(name, password, visitor)
+
+
+def _device_id(request: Request, name: str) -> str | None:
+    try:
+        device = services_of(request).tokens.device(read_cookie(request, DEVICE_COOKIE))
+    except BadToken:
+        return None
+    return device.id if device.admin == name else None
+
+
+def _set_cookies(request: Request, response: Response, signed_in: SignedIn) -> None:
+    tokens = services_of(request).tokens
+    token = tokens.of_session(signed_in.secret)
+    set_cookie(request, response, ADMIN_COOKIE, token, ABSOLUTE_SECONDS, "strict")
+    device = Device(signed_in.admin, _device_id(request, signed_in.admin) or secrets.token_urlsafe(12))
+    set_cookie(request, response, DEVICE_COOKIE, tokens.of_device(device), DEVICE_SECONDS, "strict")
+
+
+def _wait_words(seconds: int) -> str:
+    return "Wait a moment." if seconds < 60 else f"Wait {-(-seconds // 60)} min."

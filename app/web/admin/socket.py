@@ -6,6 +6,7 @@ from starlette.websockets import WebSocket
 
 from app.live.frames import encode
 from app.web.admin.session import admin_of
+from app.web.problems import Problem
 from app.web.services import services_of
 from app.web.sockets import line_of, socket_for
 
@@ -19,6 +20,8 @@ async def admin_socket(websocket: WebSocket, admin: str) -> None:
     listening = asyncio.create_task(_until_closed(websocket))
     try:
         while not listening.done():
+            if await admin_of(websocket) != admin:  # signed out meanwhile
+                raise Problem("unauthorized")
             event = await services.event(websocket.path_params["slug"])
             line.write_frames([encode(await services.dashboard.snapshot(event))])
             await asyncio.wait([listening], timeout=FRAME_SECONDS)

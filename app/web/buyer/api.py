@@ -68,7 +68,7 @@ async def join(request: Request) -> Response:
     event = await services.event(request.path_params["slug"])
     token, place = await join_event(request, event, await buyer_of(request))
     response = Json(place_facts(JoinedPlace, place, token=token))
-    set_buyer_cookie(services, response, token)
+    set_buyer_cookie(request, response, token)
     return response
 
 
@@ -82,7 +82,7 @@ async def get_place(request: Request, buyer: Buyer) -> Response:
         return Json(place_facts(QueuePlace, place))
     token = services.tokens.of_buyer(buyer.with_number(event.id, place.number))
     response = Json(place_facts(QueuePlace, place, token=token))
-    set_buyer_cookie(services, response, token)
+    set_buyer_cookie(request, response, token)
     return response
 
 

@@ -62,7 +62,7 @@ async def join_form(request: Request) -> Response:
     event = await services.event(request.path_params["slug"])
     token, _ = await join_event(request, event, await visitor(request))
     response = RedirectResponse(f"/events/{event.slug}", 303)
-    set_buyer_cookie(services, response, token)
+    set_buyer_cookie(request, response, token)
     return response
 
 
@@ -98,7 +98,7 @@ async def resume(request: Request) -> Response:
     if not first and (known is None or known.id != buyer.id):
         raise Problem("link_used")
     response = RedirectResponse(f"/events/{event.slug}", 303)
-    set_buyer_cookie(services, response, services.tokens.of_buyer(buyer))
+    set_buyer_cookie(request, response, services.tokens.of_buyer(buyer))
     return response
 
 

@@ -1,0 +1,175 @@
+"""Admins' sessions: rows in the books, so that signing out, or a new password, really ends them.
+
+The secret of a session is in its owner's cookie only; the books have its SHA-256. Each web process remembers for
+a second that a session was good. Without MySQL one that was good within the last minute stays good: an organiser
+must be able to see a sale, and pause it, while the books are unavailable.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from asyncmy.errors import MySQLError
+
+from app.infra.mysql import Database, DatabaseUnavailable, Row
+from app.organisers.accounts import canonical_name
+from app.units import now_ms, to_datetime, to_ms
+
+log = logging.getLogger(__name__)
+
+ABSOLUTE_SECONDS = 12 * 3_600
+IDLE_SECONDS = 2 * 3_600
+MOST_SESSIONS = 20  # of one admin; the oldest gives way
+MAX_USER_AGENT = 200
+
+FRESH_SECONDS = 1.0  # a session that was ended elsewhere may seem good for this long
+TRUSTED_SECONDS = 60.0  # and for this long while the books do not answer
+ANSWER_SECONDS = 2.0
+SEEN_SECONDS = 60  # how often the time a session was last seen is written down
+MOST_REMEMBERED = 1_000
+_EXPIRED_AT_ONCE = 1_000
+
+
+@dataclass
+class _Remembered:
+    admin: str
+    good_at: float  # when the books last said so
+    ask_at: float
+
+
+class Sessions:
+    """The sessions as one web process sees them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: dict[str, _Remembered] = {}
+        self._ended = 0  # how many times something was ended here
+
+    async def start(self, admin: str, password_hash: str, address: str, user_agent: str) -> str | None:
+        """A new session's secret; None when the password that was checked is not the admin's any more."""
+        secret = secrets.token_urlsafe(32)
+        now = to_datetime(now_ms())
+        async with self._database.transaction() as connection:
+            row = await connection.fetch_one(
+                "SELECT password_hash FROM admins WHERE name = %s FOR UPDATE", (admin,)
+            )
+            if row is None or row["password_hash"] != password_hash:
+                return None
+            await connection.execute(
+                "INSERT INTO admin_sessions (secret_hash, admin, created_at, last_seen_at, expires_at, address,"
+                " user_agent) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (
+                    _hash(secret),
+                    admin,
+                    now,
+                    now,
+                    to_datetime(now_ms() + ABSOLUTE_SECONDS * 1000),
+                    address[:45],
+                    "".join(letter for letter in user_agent if letter.isprintable())[:MAX_USER_AGENT],
+                ),
+            )
+            newest = await connection.fetch_all(
+                "SELECT secret_hash FROM admin_sessions WHERE admin = %s ORDER BY created_at DESC, secret_hash"
+                " LIMIT 100 OFFSET %s",
+                (admin, MOST_SESSIONS),
+            )
+            for gone in newest:
+                await connection.execute(
+                    "DELETE FROM admin_sessions WHERE secret_hash = %s", (gone["secret_hash"],)
+                )
+        with suppress(DatabaseUnavailable, MySQLError):  # the next sign-in will
+            await delete_expired(self._database)
+        return secret
+
+    async def admin_of(self, secret: str) -> str | None:
+        """Whose session it is; None when it has ended. Raises DatabaseUnavailable when nobody can say."""
+        key = _hash(secret)
+        remembered = self._remembered.get(key)
+        now = time.monotonic()
+        if remembered and now < remembered.ask_at:
+            return remembered.admin
+        ended = self._ended
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                row = await self._read(key)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            if remembered and now - remembered.good_at < TRUSTED_SECONDS and ended == self._ended:
+                remembered.ask_at = time.monotonic() + FRESH_SECONDS
+                return remembered.admin
+            raise DatabaseUnavailable(str(error) or "no answer in time") from error
+        if row is None:
+            self._remembered.pop(key, None)
+            return None
+        admin = str(row["admin"])
+        if ended == self._ended:  # else this very session may have ended while the books were asked
+            self._remember(key, _Remembered(admin, now, now + FRESH_SECONDS))
+        await self._seen(key, to_ms(row["last_seen_at"]))
+        return admin
+
+    async def end(self, secret: str) -> None:
+        """Ends one session, here at once and elsewhere within a second or two."""
+        await self._database.execute("DELETE FROM admin_sessions WHERE secret_hash = %s", (_hash(secret),))
+        self._forget({_hash(secret)})
+
+    async def end_all(self, admin: str) -> None:
+        """Ends all sessions of an admin, here at once and elsewhere within a second or two."""
+        await end_sessions(self._database, admin)
+        self._forget({key for key, known in self._remembered.items() if known.admin == admin})
+
+    def _forget(self, keys: set[str]) -> None:
+        self._ended += 1
+        for key in keys:
+            self._remembered.pop(key, None)
+
+    def _remember(self, key: str, session: _Remembered) -> None:
+        if len(self._remembered) >= MOST_REMEMBERED:
+            oldest = session.good_at - TRUSTED_SECONDS
+            self._remembered = {k: known for k, known in self._remembered.items() if known.good_at > oldest}
+        self._remembered[key] = session
+
+    async def _read(self, key: str) -> Row | None:
+        return await self._database.fetch_one(
+            "SELECT admin, last_seen_at FROM admin_sessions"
+            " WHERE secret_hash = %s AND expires_at > %s AND last_seen_at > %s",
+            (key, to_datetime(now_ms()), to_datetime(now_ms() - IDLE_SECONDS * 1000)),
+        )
+
+    async def _seen(self, key: str, last_seen_ms: int) -> None:
+        if now_ms() - last_seen_ms < SEEN_SECONDS * 1000:
+            return
+        try:
+            await self._database.execute(
+                "UPDATE admin_sessions SET last_seen_at = %s WHERE secret_hash = %s", (to_datetime(now_ms()), key)
+            )
+        except (DatabaseUnavailable, MySQLError) as error:  # read-only, for one: no reason to turn anybody away
+            log.warning("when a session was last seen is not written down: %s", error)
+
+
+async def end_sessions(database: Database, admin: str) -> int:
+    """Ends all sessions of an admin; how many there were."""
+    return await database.execute("DELETE FROM admin_sessions WHERE admin = %s", (canonical_name(admin),))
+
+
+async def list_sessions(database: Database) -> list[Row]:
+    """The sessions that stand: admin, created_at, last_seen_at, expires_at, address, user_agent; newest first."""
+    return await database.fetch_all(
+        "SELECT admin, created_at, last_seen_at, expires_at, address, user_agent FROM admin_sessions"
+        " WHERE expires_at > %s AND last_seen_at > %s ORDER BY created_at DESC LIMIT 1000",
+        (to_datetime(now_ms()), to_datetime(now_ms() - IDLE_SECONDS * 1000)),
+    )
+
+
+async def delete_expired(database: Database) -> int:
+    """Deletes rows of sessions that have ended; how many. Done at every sign-in, which is what adds rows."""
+    return await database.execute(
+        "DELETE FROM admin_sessions WHERE expires_at <= %s OR last_seen_at <= %s LIMIT %s",
+        (to_datetime(now_ms()), to_datetime(now_ms() - IDLE_SECONDS * 1000), _EXPIRED_AT_ONCE),
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The organisers' accounts, on real servers."""
