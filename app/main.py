@@ -42,6 +42,7 @@ from app.web.buyer.socket import buyer_socket
 from app.web.draining import Draining, DrainingServer
 from app.web.events import Events
 from app.web.guard import Guard
+from app.web.internal import internal_listener
 from app.web.problems import PROBLEMS, Problem, answer_error
 from app.web.rendering import FILES
 from app.web.routing import resource, router
@@ -58,6 +59,7 @@ API = router(
     resource("/events/{slug}/orders", POST=api.place_order),
     resource("/me/orders", GET=api.get_orders),
     resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
+    resource("/orders/{order_id}/link", POST=api.renew_order_link),
     resource("/orders/{order_id}/payments", POST=api.start_payment),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
     resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
@@ -120,6 +122,7 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
             )
             calm_collector()
             async with (
+                internal_listener(settings, app.state),
                 refreshed_epochs(database),
                 reporting(redis, "web", database, lambda: hub.open_sockets),
             ):

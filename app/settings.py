@@ -46,6 +46,8 @@ class Settings:
     ledger_group: str  # the consumer group that all ledgers share
     host: str
     port: int
+    internal_host: str  # for figures and health: never an address that strangers reach
+    internal_port: int  # 0: none
     public_url: str  # where buyers and the payment provider reach the web application
     secret_keys: Mapping[str, str]  # key id -> key; the first signs tokens, all verify; empty where none is needed
     sandbox_url: str
@@ -92,6 +94,8 @@ class Settings:
             ledger_group=read.text("LEDGER_GROUP", "ledger"),
             host=read.text("HOST", "127.0.0.1"),
             port=read.whole("PORT", 8000, 1, 65_535),
+            internal_host=read.text("INTERNAL_HOST", "127.0.0.1"),
+            internal_port=read.whole("INTERNAL_PORT", 0, 0, 65_535),
             public_url=read.text("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/"),
             secret_keys=read.secret_keys(),
             sandbox_url=read.needed("SANDBOX_URL").rstrip("/"),

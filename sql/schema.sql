@@ -84,6 +84,14 @@ CREATE TABLE order_items (
     CONSTRAINT order_items_quantity CHECK (quantity > 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- A row only for an order whose link was renewed: it says which version of the link is good.
+CREATE TABLE order_links (
+    order_id   CHAR(36)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    version    INT UNSIGNED NOT NULL,
+    renewed_at DATETIME(3)  NOT NULL,
+    PRIMARY KEY (order_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- No foreign key on order_id: money for an order nobody knows is kept too.
 CREATE TABLE payments (
     id             CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

@@ -181,6 +181,14 @@ class OrderFacts(Struct, frozen=True):
     expires_at: Time
     items: list[OrderLine]
     payments: list[OrderPayment]
+    link: Annotated[str | None, Meta(description="Shows this order to whoever has it, once it is paid.")] = None
+
+
+class OrderLink(Struct, frozen=True):
+    """The link to an order that is good from now on; the one before is void."""
+
+    order_id: str
+    link: str
 
 
 class OrderList(Struct, frozen=True):
@@ -290,8 +298,8 @@ def end_of(event: Event, order: Order) -> int:
     return end_after_pauses(order.placed_at_ms, order.expires_at_ms, event.pauses, now_ms())
 
 
-def order_facts(event: Event, order: Order) -> OrderFacts:
-    """An order with its items and payments."""
+def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFacts:
+    """An order with its items and payments, and its link where there is one."""
     names = {sku.id: sku.name for sku in event.skus}
     return OrderFacts(
         order_id=order.id,
@@ -307,4 +315,5 @@ def order_facts(event: Event, order: Order) -> OrderFacts:
             OrderPayment(p.id, p.kind, p.status, p.amount_minor, p.currency, iso(p.created_at_ms))  # type: ignore[arg-type]
             for p in order.payments
         ],
+        link=link,
     )

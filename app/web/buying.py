@@ -6,13 +6,16 @@ from contextlib import suppress
 from starlette.requests import Request
 
 from app.ids import event_of
+from app.infra.mysql import DatabaseUnavailable
 from app.orders.lifecycle import Order
+from app.orders.links import GOOD_FOR_MS, LASTING, link_version
 from app.orders.reading import find_order
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.events import check_not_over
 from app.sale.waiting_room import Place
-from app.tokens import Buyer, new_buyer
+from app.tokens import BadToken, Buyer, new_buyer
+from app.units import now_ms
 from app.web.http import idempotency_key
 from app.web.problems import Problem
 from app.web.services import services_of
@@ -72,3 +75,47 @@ async def order_of(request: Request, buyer: Buyer) -> Order:
     """The order in the path, if it is the buyer's. Raises Problem `not_found`."""
     services = services_of(request)
     return owned(await find_order(services.database, services.redis, order_id_of(request)), buyer)
+
+
+async def readable_order(request: Request, buyer: Buyer | None) -> Order:
+    """The order in the path, for its buyer or for whoever has its link (`?key=`).
+
+    Raises Problem `unauthorized` where neither is there, `not_found`, and `link_expired` for a link that is void.
+    """
+    services, order_id = services_of(request), order_id_of(request)
+    key = request.query_params.get("key", "")
+    if buyer is None and not key:
+        raise Problem("unauthorized")
+    version = None
+    if key:
+        with suppress(BadToken):
+            version = services.tokens.link(key, order_id)
+    order = await find_order(services.database, services.redis, order_id) if buyer or version else None
+    if order and buyer and order.buyer_id == buyer.id:
+        return order
+    if not key:
+        raise Problem("not_found")
+    if (
+        order is None
+        or version != await link_version(services.database, order_id)
+        or now_ms() > order.placed_at_ms + GOOD_FOR_MS
+    ):
+        raise Problem("link_expired", "Ask whoever gave you this link for a new one.")
+    return order
+
+
+def link_address(request: Request, order_id: str, version: int) -> str:
+    """The address that shows this order to whoever has it."""
+    services = services_of(request)
+    return f"{services.settings.public_url}/orders/{order_id}?key={services.tokens.of_link(order_id, version)}"
+
+
+async def link_of(request: Request, order: Order) -> str | None:
+    """The link to an order worth coming back to; None for others, and while the books cannot say which is good."""
+    if order.status not in LASTING:
+        return None
+    try:
+        version = await link_version(services_of(request).database, order.id)
+    except DatabaseUnavailable:
+        return None
+    return link_address(request, order.id, version)

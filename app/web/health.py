@@ -46,6 +46,14 @@ async def readyz(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
+    """The figures, where this port is for developers only: see app/web/internal.py."""
+    if services_of(request).settings.environment == "production":
+        raise Problem("not_found")
+    return await internal_metrics(request)
+
+
+async def internal_metrics(request: Request) -> Response:
+    """The figures of this process, in Prometheus's text format."""
     services = services_of(request)
     SOCKETS.set(services.hub.open_sockets)
     BORROWED.set(services.database.borrowed)

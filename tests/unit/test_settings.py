@@ -34,6 +34,7 @@ CA = certifi.where()
 PRODUCTION = {**NEEDED, "ENVIRONMENT": "production", "PUBLIC_URL": "https://tickets.example"}
 WHOLE_NUMBERS = {
     "PORT": (1, 65_535),
+    "INTERNAL_PORT": (0, 65_535),
     "SANDBOX_PORT": (1, 65_535),
     "DATABASE_POOL_SIZE": (1, 200),
     "MAX_WAITING": (1, 10_000_000),

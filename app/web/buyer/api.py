@@ -11,6 +11,7 @@ from app.live.shapes import (
     CanceledOrder,
     HeldOrder,
     JoinedPlace,
+    OrderLink,
     OrderList,
     QueuePlace,
     StartedPayment,
@@ -19,6 +20,7 @@ from app.live.shapes import (
     place_facts,
 )
 from app.orders.facts import PaymentStarted, records
+from app.orders.links import renew_link
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
 from app.orders.reservations import Refused, hold_ends, request_cancel, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
@@ -27,8 +29,16 @@ from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
 from app.sale.events import check_not_over
 from app.tokens import Buyer
 from app.units import iso, now_ms
-from app.web.buying import join_event, order_id_of, order_of, owned
-from app.web.callers import buyer_of, for_buyer, set_buyer_cookie
+from app.web.buying import (
+    join_event,
+    link_address,
+    link_of,
+    order_id_of,
+    order_of,
+    owned,
+    readable_order,
+)
+from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
 from app.web.http import Json, idempotency_key, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
 from app.web.sales import MAX_EVENTS
@@ -123,6 +133,13 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     )
 
 
+async def get_order(request: Request) -> Response:
+    buyer = await (visitor if "key" in request.query_params else buyer_of)(request)
+    order = await readable_order(request, buyer)
+    event = await services_of(request).event_by_id(order.event_id)
+    return Json(order_facts(event, order, await link_of(request, order)))
+
+
 @for_buyer
 async def get_orders(request: Request, buyer: Buyer) -> Response:
     """My orders, newest first."""
@@ -139,9 +156,11 @@ async def get_orders(request: Request, buyer: Buyer) -> Response:
 
 
 @for_buyer
-async def get_order(request: Request, buyer: Buyer) -> Response:
+async def renew_order_link(request: Request, buyer: Buyer) -> Response:
+    """Makes a new link to the order; the old one is void."""
     order = await order_of(request, buyer)
-    return Json(order_facts(await services_of(request).event_by_id(order.event_id), order))
+    version = await renew_link(services_of(request).database, order.id)
+    return Json(OrderLink(order.id, link_address(request, order.id, version)))
 
 
 @for_buyer

@@ -14,8 +14,8 @@ from app.sale.waiting_room import NotJoined, SaleClosed, look
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.view import BOUGHT, view_of
-from app.web.buying import join_event, order_of
-from app.web.callers import only_for, set_buyer_cookie, visitor
+from app.web.buying import join_event, link_of, readable_order
+from app.web.callers import set_buyer_cookie, visitor
 from app.web.problems import Problem
 from app.web.rendering import page, qr
 from app.web.services import services_of
@@ -107,12 +107,13 @@ async def _unknown_order(request: Request) -> Response:
     return page("buyer/unknown_order.html", 404)
 
 
-@only_for(visitor, otherwise=_unknown_order)
-async def order_page(request: Request, buyer: Buyer) -> Response:
+async def order_page(request: Request) -> Response:
+    """An order, for its buyer; or, without their buttons, for whoever has its link."""
+    buyer = await visitor(request)
     try:
-        order = await order_of(request, buyer)
+        order = await readable_order(request, buyer)
     except Problem as problem:
-        if problem.kind.code != "not_found":
+        if problem.kind.code not in ("not_found", "unauthorized"):
             raise
         return await _unknown_order(request)
     event = await services_of(request).event_by_id(order.event_id)
@@ -121,7 +122,8 @@ async def order_page(request: Request, buyer: Buyer) -> Response:
         "page": "order",
         "event": msgspec.to_builtins(sale.facts),
         "place": None,
-        "orders": [msgspec.to_builtins(order_facts(event, order))],
+        "orders": [msgspec.to_builtins(order_facts(event, order, await link_of(request, order)))],
+        "linked": buyer is None or buyer.id != order.buyer_id,
     }
     valid = order.status in BOUGHT
     return _buyer_page(request, "buyer/order.html", state, ticket_qr=qr(order.id) if valid else None)

@@ -95,13 +95,16 @@ function linkWords() {
   return ageMs < 2_000 ? phrase("link.reconnecting.now") : phrase("link.reconnecting", { age: span(ageMs) });
 }
 
+// Whoever came by an order's link goes on by its key.
+const orderPath = ({ order_id: id }) => `/api/v1/orders/${id}${state.linked ? location.search : ""}`;
+
 async function poll() {
   const order = currentOrder(state);
   const joined = state.place && state.place.status !== "left";
   const [event, place, fresh] = await Promise.all([
     state.page === "order" ? null : call("GET", `/api/v1/events/${slug}`),
     state.page === "order" || !joined ? null : call("GET", `/api/v1/events/${slug}/queue`),
-    order && (state.page === "order" || !isFinal(order)) ? call("GET", `/api/v1/orders/${order.order_id}`) : null,
+    order && (state.page === "order" || !isFinal(order)) ? call("GET", orderPath(order)) : null,
   ]);
   if (event) change({ type: "event", event });
   if (place) change({ type: "place", ...place });
@@ -120,7 +123,7 @@ async function onFrame(frame) {
   if (frame.type !== "order" || known?.version >= frame.version) return;
   if (!known && state.page === "order") return;
   try {
-    change({ type: "order", ...(await call("GET", `/api/v1/orders/${frame.order_id}`)) });
+    change({ type: "order", ...(await call("GET", orderPath(frame))) });
   } catch {
     // The frame already told the status; the next one or the next poll brings the rest.
   }
@@ -232,7 +235,7 @@ localTimes();
 if (state.page !== "order") setUpShop(state.event, show);
 live = keepLive({
   path: `/ws/events/${slug}`,
-  withSocket: state.page === "order" || Boolean(state.place && state.place.status !== "left"),
+  withSocket: (state.page === "order" && !state.linked) || Boolean(state.place && state.place.status !== "left"),
   onFrame,
   onLink(value) {
     link = value;

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.conftest import Stack
-from tests.support import WAIT_SECONDS, ticketcraze
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import WAIT_SECONDS
 
 SESSIONS = "/api/v1/admin/sessions"
 

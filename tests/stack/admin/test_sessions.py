@@ -19,10 +19,11 @@ from app.organisers.accounts import find_password
 from app.organisers.sessions import IDLE_SECONDS, MOST_SESSIONS, Sessions
 from app.settings import Settings
 from app.units import now_ms, to_datetime
-from tests.conftest import Stack
 from tests.stack.admin.people import SESSIONS, Admin, browser, new_admin, set_password, sign_in, token_of
 from tests.stack.bad_input.world import refused
-from tests.support import Sale, make_event, ticketcraze, until
+from tests.world.buyers import Sale, make_event
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import until
 
 ELSEWHERE_SECONDS = 3.0  # until another process knows that a session has ended
 REFUSED = 4003

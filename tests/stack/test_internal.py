@@ -1,0 +1,51 @@
+"""Figures are for whoever runs the sale: on a port of their own, and in production nowhere else."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.world.apart import apart
+from tests.world.machine import ROOT, free_port
+from tests.world.processes import START_SECONDS
+from tests.world.stack import Stack, answers
+from tests.world.waiting import until
+
+SECRETS = {
+    "SECRET_KEY": "k" * 48,
+    "SANDBOX_API_KEY": "sk_" + "a" * 48,
+    "SANDBOX_WEBHOOK_SECRET": "whsec_" + "d3d3" * 12,
+}
+
+
+@pytest.fixture(scope="module")
+def world(stack: Stack) -> dict[str, str]:
+    """A web process of production behind a proxy that ends TLS, without the proxy."""
+    return {"ENVIRONMENT": "production", "PUBLIC_URL": "https://tickets.example", **SECRETS}
+
+
+def test_the_internal_port_has_the_figures_and_the_public_one_of_production_does_not(
+    stack: Stack, world: dict[str, str]
+) -> None:
+    internal_port = free_port()
+    with apart(stack, **world, INTERNAL_PORT=str(internal_port)) as env:
+        public, internal = f"http://127.0.0.1:{env['PORT']}", f"http://127.0.0.1:{internal_port}"
+        web = subprocess.Popen([sys.executable, "-m", "app.main"], cwd=ROOT, env={**os.environ, **env})
+        try:
+            until(lambda: answers(f"{internal}/readyz"), START_SECONDS)
+            assert "ticketcraze_requests_total" in httpx.get(f"{internal}/metrics", trust_env=False).text
+            hidden = httpx.get(f"{public}/metrics", trust_env=False)
+            assert (hidden.status_code, hidden.json()["code"]) == (404, "not_found")
+            assert httpx.get(f"{public}/healthz", trust_env=False).status_code == httpx.codes.OK
+            assert httpx.get(f"{internal}/admin", trust_env=False).status_code == httpx.codes.NOT_FOUND
+
+        finally:
+            web.send_signal(signal.SIGTERM)
+            assert web.wait(20) == 0, "both listeners end with the process"
+
+
+def test_a_developer_finds_the_figures_where_the_contract_says(stack: Stack) -> None:
+    assert "ticketcraze_requests_total" in httpx.get(f"{stack.web}/metrics", trust_env=False).text
