@@ -143,8 +143,10 @@ class Settings:
             "REDIS_CA": self.redis_ca, "MYSQL_SSL_CA": self.mysql_ssl_ca, "KAFKA_SSL_CA": self.kafka_ssl_ca
         }  # fmt: skip
         for name, path in authorities.items():
+            if not path:
+                continue
             try:
-                ssl.create_default_context(cafile=path or None)
+                ssl.create_default_context(cafile=path)
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
                 raise BadSetting(f"{name} is not a file of certificates: {error}") from None
         if self.redis_ca and not self.redis_url.startswith("rediss://"):

@@ -14,6 +14,7 @@ from starlette.datastructures import State
 
 from app.settings import Settings
 from app.web import health
+from app.web.problems import Problem, answer_error
 from app.web.routing import resource
 
 MOST_AT_ONCE = 32
@@ -44,7 +45,7 @@ async def internal_listener(settings: Settings, state: State) -> AsyncIterator[N
         return
     family = socket.AF_INET6 if ":" in settings.internal_host else socket.AF_INET
     listener = socket.create_server((settings.internal_host, settings.internal_port), family=family)
-    app = Starlette(routes=ROUTES)
+    app = Starlette(routes=ROUTES, exception_handlers={Problem: answer_error})
     app.state = state
     server = _Server(
         uvicorn.Config(
