@@ -66,6 +66,7 @@ class Settings:
     max_orders_per_buyer: int
     max_payment_attempts: int
     ledger_batch: int  # facts in one transaction
+    review_ttl_seconds: int  # how long an order paid wrongly keeps its tickets
 
     @property
     def secure(self) -> bool:
@@ -114,6 +115,7 @@ class Settings:
             max_orders_per_buyer=read.whole("MAX_ORDERS_PER_BUYER", 20, 1, 1_000),
             max_payment_attempts=read.whole("MAX_PAYMENT_ATTEMPTS", 10, 1, 100),
             ledger_batch=read.whole("LEDGER_BATCH", 1_000, 1, 5_000),
+            review_ttl_seconds=read.whole("REVIEW_TTL_SECONDS", 86_400, 1, 30 * 86_400),
         )
         settings._check_secrets()
         settings._check_transport()

@@ -18,7 +18,7 @@ from typing import Any, cast
 import uvloop
 from redis.asyncio import Redis
 
-from app.infra.kafka import create_topics, dlq_topic, open_consumer, open_producer
+from app.infra.kafka import create_topics, open_consumer, open_producer
 from app.infra.keys import EVENTS, key
 from app.infra.mysql import Database, open_database
 from app.infra.redis import open_redis
@@ -144,9 +144,7 @@ async def _time_ledger(settings: Settings, redis: Redis, database: Database, pla
         for first in range(0, len(placed), 1_000):
             await producer.send(records(*placed[first : first + 1_000]))
         async with open_consumer(settings) as consumer:
-            bookkeeper = Bookkeeper(
-                consumer, Ledger(database, redis), producer, dlq_topic(settings), lambda step: None
-            )
+            bookkeeper = Bookkeeper(consumer, Ledger(database, redis), producer, settings, lambda step: None)
             began = time.perf_counter()
             while sum([await consumer.position(partition) for partition in consumer.assignment()]) < len(placed):
                 await bookkeeper.batch()

@@ -60,7 +60,7 @@ CREATE TABLE orders (
     version         INT UNSIGNED  NOT NULL,
     total           DECIMAL(12,2) NOT NULL,
     currency        CHAR(3)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    idempotency_key VARCHAR(255)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    idempotency_key VARBINARY(255) NOT NULL, -- chosen outside: compared byte by byte, blanks at its end too
     request_hash    CHAR(64)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     placed_at       DATETIME(3)   NOT NULL,
     expires_at      DATETIME(3)   NOT NULL,
@@ -68,6 +68,7 @@ CREATE TABLE orders (
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
     KEY orders_status (event_id, status),
+    KEY orders_due (status, expires_at),
     KEY orders_by_event (event_id, id), -- a rebuild reads them so, page by page
     KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
@@ -99,7 +100,7 @@ CREATE TABLE payments (
     kind           VARCHAR(8)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- CHARGE, REFUND
     parent_id      CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NULL,     -- of a refund: its charge
     provider       VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    transaction_id VARCHAR(128)  CHARACTER SET ascii COLLATE ascii_bin NULL,
+    transaction_id VARBINARY(128) NULL, -- chosen outside, as above
     amount         DECIMAL(12,2) NOT NULL,
     currency       CHAR(3)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     status         VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -109,6 +110,22 @@ CREATE TABLE payments (
     UNIQUE KEY payments_transaction (provider, transaction_id), -- counted once
     KEY payments_order (order_id),
     KEY payments_status (status)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Money that came after its order gave its stock up, while nobody could say whether that is gone.
+CREATE TABLE late_charges (
+    payment_id CHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    order_id   CHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    since      DATETIME(3) NOT NULL,
+    PRIMARY KEY (payment_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- How far the list of each provider's charges has been compared: all of them up to then are in the books.
+CREATE TABLE reconciliations (
+    provider     VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    booked_until DATETIME(3) NOT NULL, -- by the provider's clock
+    looked_at    DATETIME(3) NOT NULL,
+    PRIMARY KEY (provider)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Append-only: the application's database user may insert and read here, nothing else.

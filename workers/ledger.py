@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import KafkaUnavailable, Producer, dlq_topic, open_consumer, open_producer
 from app.infra.mysql import DatabaseUnavailable, open_database
-from app.infra.redis import NotReady, open_redis
+from app.infra.redis import open_redis
 from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.settings import Settings
@@ -35,7 +35,7 @@ Offsets = dict[TopicPartition, int]
 
 
 class Stalled(Exception):
-    """Kafka has facts, and the consumer does not get them: the process starts again."""
+    """Kafka has facts, and this consumer gets none of them: the process starts again."""
 
 
 async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None] = lambda step: None) -> None:
@@ -48,8 +48,8 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         reporting(redis, "ledger", database),
         refreshed_epochs(database),
     ):
-        ledger = Ledger(database, redis, checkpoint)
-        bookkeeper = Bookkeeper(consumer, ledger, producer, dlq_topic(settings), checkpoint)
+        ledger = Ledger(database, redis, checkpoint, settings.review_ttl_seconds * 1000)
+        bookkeeper = Bookkeeper(consumer, ledger, producer, settings, checkpoint)
         await every(0, bookkeeper.batch, stop)
 
 
@@ -61,13 +61,15 @@ class Bookkeeper:
         consumer: AIOKafkaConsumer,
         ledger: Ledger,
         producer: Producer,
-        dlq: str,
+        settings: Settings,
         checkpoint: Callable[[str], None],
     ) -> None:
         self._consumer = consumer
         self._ledger = ledger
         self._producer = producer
-        self._dlq = dlq
+        self._topic = settings.orders_topic
+        self._dlq = dlq_topic(settings)
+        self._most = settings.ledger_batch
         self._checkpoint = checkpoint
         self._written: Offsets = {}  # the next offset of each partition with facts written and not committed
         self._uncommitted = 0
@@ -75,16 +77,20 @@ class Bookkeeper:
         self._next_at = 0.0
         self._watched_at = time.monotonic()
         self._behind: Offsets = {}  # where partitions with facts to come stood when last looked at
+        self._got: set[TopicPartition] = set()  # partitions that gave facts since then
+        self._drained = False  # since then, a poll took all that had been fetched
 
     async def batch(self) -> None:
         """One batch. Where a server is unavailable it goes back to the batch's start and raises what says so."""
         await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
         self._next_at = time.monotonic() + GATHER_SECONDS
+        self._got.update(batches)
+        self._drained |= sum(len(records) for records in batches.values()) < self._most
         if batches:
             try:
                 await self._write([record for records in batches.values() for record in records])
-            except (DatabaseUnavailable, RedisError, KafkaUnavailable, NotReady):
+            except (DatabaseUnavailable, KafkaUnavailable):
                 self._go_back({partition: records[0].offset for partition, records in batches.items()})
                 raise
             for partition, records in batches.items():
@@ -138,22 +144,37 @@ class Bookkeeper:
                 log.info("%s went to another ledger", partition)
 
     async def _watch(self) -> None:
-        """A consumer can stop getting facts after a broker's restart and say nothing. Raises Stalled."""
+        """A consumer can stop getting facts after a broker's restart and say nothing. Raises Stalled.
+
+        What was fetched and waits for its turn behind other partitions is no stall, however slow the books are:
+        only a partition that gave nothing though all that was fetched had been taken. Having no partition at all
+        is one, when nobody else gets on with the topic either.
+        """
         if time.monotonic() - self._watched_at < WATCH_SECONDS:
             return
         self._watched_at = time.monotonic()
-        partitions = self._consumer.assignment()
         try:
-            ends: Offsets = await self._consumer.end_offsets(partitions)
-            positions: Offsets = {p: await self._consumer.position(p) for p in partitions}
+            behind = await self._facts_to_come()
         except (KafkaError, IllegalStateError) as error:
-            log.warning("kafka is away: %s", error)
+            log.warning("kafka is unavailable: %s", error)
             return
-        behind = {p: at for p, at in positions.items() if at < ends[p]}
-        stuck = [p for p, at in behind.items() if self._behind.get(p) == at]
-        self._behind = behind
-        if stuck:
-            raise Stalled(str(stuck))
+        stuck = [p for p, at in behind.items() if self._behind.get(p) == at and p not in self._got]
+        is_stalled = bool(stuck) and self._drained
+        self._behind, self._got, self._drained = behind, set(), False
+        if is_stalled:
+            raise Stalled(", ".join(str(partition) for partition in stuck))
+
+    async def _facts_to_come(self) -> Offsets:
+        """Where the partitions with facts to come stand: this ledger's, or the group's when it has none."""
+        if mine := self._consumer.assignment():
+            positions: Offsets = {p: await self._consumer.position(p) for p in mine}
+        else:
+            numbers = self._consumer.partitions_for_topic(self._topic) or ()
+            all_of_them = [TopicPartition(self._topic, number) for number in numbers]
+            positions = {p: await self._consumer.committed(p) or 0 for p in all_of_them}
+        ends: Offsets = await self._consumer.end_offsets(list(positions))
+        # A position beyond the end is one in a log that was lost and begun anew.
+        return {p: at for p, at in positions.items() if at != ends[p] and ends[p]}
 
 
 if __name__ == "__main__":

@@ -6,17 +6,19 @@ the callback had come. The verdict of the checks is kept for the dashboard.
 
 import logging
 import time
+from dataclasses import dataclass
 
 import msgspec
 from redis.asyncio import Redis
 
 from app.infra.kafka import Producer, open_orders_log, open_producer
 from app.infra.keys import VERDICT
-from app.infra.mysql import Database, in_list, open_database
+from app.infra.mysql import Database, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import records
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.providers import open_providers
+from app.payments.reconciliation import OVERLAP_MS, booked, booked_until, look, write_booked_until
 from app.settings import PROVIDERS, Settings
 from app.units import iso, now_ms
 from app.watch.processes import reporting
@@ -28,10 +30,13 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
 VERDICT_SECONDS = 30.0
 REST_FACTOR = 20  # checking all that was ever sold takes 5% of the time at most
-LOOK_BACK_MS = 24 * 3_600_000  # the first look after a start
-OVERLAP_MS = 60_000  # later looks begin this long before the end of the last one
-CALLBACK_MS = 5_000  # so long a callback may take before it is looked after
+NEAR_OVERLAP_MS = 60_000
+FAR_SECONDS = 300.0
+CALLBACK_SECONDS = 5.0  # how long a callback may take, by our own clock, before it is looked after
+FIRST_PAUSE_SECONDS = 15.0
+MOST_UNBOOKED = 100_000
 IN_ONE_QUERY = 500
+LONGEST_PAUSE_SECONDS = 300.0  # a charge that does not get into the books is told again this often
 
 
 async def work(settings: Settings, stop: Stop) -> None:
@@ -59,40 +64,81 @@ async def work(settings: Settings, stop: Stop) -> None:
         await every(TICK_SECONDS, tick, stop)
 
 
+@dataclass
+class Unbooked:
+    """A charge that is not in the books, when to tell the ledger of it, and the pause after that."""
+
+    notice: PaymentNotice
+    due_at: float
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+
+
 class Charges:
-    """Finds charges whose callback was lost."""
+    """Finds charges whose callback was lost, and keeps at each until it is in the books.
+
+    Near looks begin a minute before the newest charge seen. A far look, now and then, begins where all was last
+    found booked, less an hour: neither a charge that came late into the list nor a clock that was set hides one.
+    Times are the provider's own.
+    """
 
     def __init__(self, database: Database, producer: Producer, provider: PaymentProvider) -> None:
         self._database = database
         self._producer = producer
         self._provider = provider
-        self._since_ms = now_ms() - LOOK_BACK_MS
+        self._newest_ms = 0
+        self._far_at = 0.0
+        self._unbooked: dict[str, Unbooked] = {}
 
     async def compare(self) -> None:
         """One look at the provider's list."""
-        until_ms = now_ms()
         try:
-            notices = await self._provider.list_transactions(self._since_ms)
+            if time.monotonic() >= self._far_at:
+                await self._look_far()
+                self._far_at = time.monotonic() + FAR_SECONDS
+            else:
+                _, newest_ms = await self._look(self._newest_ms - NEAR_OVERLAP_MS)
+                self._newest_ms = max(self._newest_ms, newest_ms)
         except ProviderUnavailable as error:
             log.warning("%s", error)
-            return
-        settled = [notice for notice in notices if notice.occurred_at_ms < until_ms - CALLBACK_MS]
-        for first in range(0, len(settled), IN_ONE_QUERY):
-            await self._tell_missing(settled[first : first + IN_ONE_QUERY])
-        self._since_ms = max(self._since_ms, until_ms - OVERLAP_MS)
+        await self._tell()
 
-    async def _tell_missing(self, notices: list[PaymentNotice]) -> None:
-        ids = [notice.transaction_id for notice in notices]
-        rows = await self._database.fetch_all(
-            "SELECT transaction_id FROM payments"  # noqa: S608  # only placeholders are put together
-            f" WHERE provider = %s AND transaction_id IN {in_list(ids)}",
-            [self._provider.name, *ids],
-        )
-        known = {row["transaction_id"] for row in rows}
-        for notice in notices:
-            if notice.transaction_id not in known:
-                log.warning("order %s was paid and no callback came", notice.order_id)
-                await self._producer.send(records(fact_of(notice)))
+    async def _look_far(self) -> None:
+        since_ms = await booked_until(self._database, self._provider.name)
+        oldest_unbooked_ms, newest_ms = await self._look(since_ms - OVERLAP_MS)
+        self._newest_ms = newest_ms or since_ms  # not the greater one: the provider's clock may have been set back
+        # A charge that is not booked holds the mark back, and so does our own clock where the provider's is ahead.
+        until_ms = min(oldest_unbooked_ms or newest_ms, newest_ms, now_ms())
+        if until_ms:
+            await write_booked_until(self._database, self._provider.name, until_ms)
+
+    async def _look(self, since_ms: int) -> tuple[int, int]:
+        """Notes what is not booked; the times of the oldest such charge and of the newest of all, 0 for none."""
+        oldest_unbooked_ms = newest_ms = 0
+        async for page in look(self._database, self._provider, max(since_ms, 0)):
+            for notice in page.unbooked:
+                oldest_unbooked_ms = min(oldest_unbooked_ms or notice.occurred_at_ms, notice.occurred_at_ms)
+                if len(self._unbooked) < MOST_UNBOOKED:  # the others are found by the next far look
+                    due_at = time.monotonic() + CALLBACK_SECONDS
+                    self._unbooked.setdefault(notice.transaction_id, Unbooked(notice, due_at))
+            newest_ms = max(newest_ms, page.newest_ms)
+        return oldest_unbooked_ms, newest_ms
+
+    async def _tell(self) -> None:
+        """Tells the ledger of what is still not booked, each charge more and more rarely."""
+        now = time.monotonic()
+        due = [transaction_id for transaction_id, charge in self._unbooked.items() if now >= charge.due_at]
+        for first in range(0, len(due), IN_ONE_QUERY):
+            page = due[first : first + IN_ONE_QUERY]
+            facts = []
+            for transaction_id in await booked(self._database, self._provider.name, page):
+                del self._unbooked[transaction_id]
+            for charge in (self._unbooked[id_] for id_ in page if id_ in self._unbooked):
+                log.warning("order %s was paid, and the books do not have it", charge.notice.order_id)
+                facts.append(fact_of(charge.notice))
+                charge.due_at = now + charge.pause_seconds
+                charge.pause_seconds = min(charge.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+            if facts:
+                await self._producer.send(records(*facts))
 
 
 async def judge(settings: Settings, redis: Redis, database: Database) -> None:

@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 1_000
 WAIT_MS = 100  # how long an empty outbox is watched before new events are looked for
 NO_EVENTS_SECONDS = 0.2
-RESEND_AFTER_SECONDS = 30  # doubled with every repeat, so that a ledger that is down is not buried
+RESEND_AFTER_SECONDS = 30
+LONGEST_RESEND_SECONDS = 60  # from the second repeat on, so that a ledger that is down is not buried
 RESEND_CHECK_SECONDS = 5
 CONSUMER = "relay"  # one name for all relays: a new one goes on with what the last one had
 
@@ -55,6 +56,7 @@ class Relay:
         self._checkpoint = checkpoint
         self._taken_over: set[str] = set()  # outboxes whose entries this process knows to have been sent
         self._check_again_at = 0.0
+        self._repeated: set[str] = set()  # entries sent again and still there: Redis counts other deliveries too
 
     async def carry(self) -> bool:
         """Sends a batch of every outbox, waiting a little for one; False when there are no events."""
@@ -62,8 +64,8 @@ class Relay:
         for outbox in set(outboxes) - self._taken_over:
             await self._take_over(outbox)
         if time.monotonic() >= self._check_again_at:
-            for outbox in outboxes:
-                await self._send_again(outbox)
+            still_there = [entry for outbox in outboxes for entry in await self._send_again(outbox)]
+            self._repeated.intersection_update(still_there)
             self._check_again_at = time.monotonic() + RESEND_CHECK_SECONDS
         if outboxes:
             for outbox, entries in await self._read(dict.fromkeys(outboxes, ">"), WAIT_MS):
@@ -81,19 +83,32 @@ class Relay:
                 after = entries[-1][0]
         self._taken_over.add(outbox)
 
-    async def _send_again(self, outbox: str) -> None:
-        pending: list[dict[str, Any]] = await self._redis.xpending_range(
-            outbox, OUTBOX_GROUP, min="-", max="+", count=MOST_AT_ONCE, idle=RESEND_AFTER_SECONDS * 1000
-        )
-        overdue = [
-            entry["message_id"]
-            for entry in pending
-            if entry["time_since_delivered"] > RESEND_AFTER_SECONDS * 1000 * 2 ** (entry["times_delivered"] - 1)
-        ]
-        if overdue:
-            log.warning("%s: %d entries are not in the books yet; sending them again", outbox, len(overdue))
-            claimed = await self._redis.xclaim(outbox, OUTBOX_GROUP, CONSUMER, 0, overdue)
-            await self._send(outbox, cast(Entries, claimed))
+    async def _send_again(self, outbox: str) -> list[str]:
+        """Sends again what was sent long ago; all entries that were, page by page."""
+        waiting: list[str] = []
+        while True:
+            page: list[dict[str, Any]] = await self._redis.xpending_range(
+                outbox,
+                OUTBOX_GROUP,
+                min=f"({waiting[-1]}" if waiting else "-",
+                max="+",
+                count=MOST_AT_ONCE,
+                idle=RESEND_AFTER_SECONDS * 1000,
+            )
+            waiting += [entry["message_id"] for entry in page]
+            overdue = [
+                entry["message_id"]
+                for entry in page
+                if entry["message_id"] not in self._repeated
+                or entry["time_since_delivered"] >= LONGEST_RESEND_SECONDS * 1000
+            ]
+            if overdue:
+                log.warning("%s: %d entries are not in the books yet; sending them again", outbox, len(overdue))
+                claimed = await self._redis.xclaim(outbox, OUTBOX_GROUP, CONSUMER, 0, overdue)
+                await self._send(outbox, cast(Entries, claimed))
+                self._repeated.update(overdue)
+            if len(page) < MOST_AT_ONCE:
+                return waiting
 
     async def _read(self, after: dict[str, str], wait_ms: int | None = None) -> list[tuple[str, Entries]]:
         try:

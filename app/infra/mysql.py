@@ -14,7 +14,7 @@ from typing import Any
 
 import databases
 from asyncmy.cursors import DictCursor
-from asyncmy.errors import InterfaceError, MySQLError, OperationalError
+from asyncmy.errors import MySQLError
 
 from app.settings import Settings
 
@@ -42,10 +42,10 @@ class Connection:
         self._raw = raw
 
     async def fetch_all(self, statement: str, args: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a SELECT."""
+        """All rows of a SELECT. Binary columns hold text here, and come as such."""
         async with asyncio.timeout(STATEMENT_SECONDS), self._raw.cursor(cursor=DictCursor) as cursor:
             await cursor.execute(statement, args or None)
-            return list(await cursor.fetchall())
+            return [_as_text(row) for row in await cursor.fetchall()]
 
     async def fetch_one(self, statement: str, args: Sequence[Any] = ()) -> Row | None:
         """The first row of a SELECT, or None."""
@@ -66,7 +66,10 @@ class Connection:
 
 
 class Database:
-    """The pool. Raises DatabaseUnavailable where MySQL is away; other errors of a statement are its own."""
+    """The pool.
+
+    Raises DatabaseUnavailable for whatever waiting may mend; what is wrong with the data itself raises MySQLError.
+    """
 
     def __init__(self, url: str, pool_size: int, ssl_ca: str = "") -> None:
         """`ssl_ca` is the file of the authority that MySQL's certificate must come from; without it, no TLS."""
@@ -111,10 +114,11 @@ class Database:
         try:
             yield Connection(raw)
         except BaseException as error:
-            # A statement that MySQL answered with an error leaves the connection sound; anything else may not.
-            if not isinstance(error, MySQLError) or isinstance(error, OperationalError):
+            # What MySQL refused for the data's sake leaves the connection sound; anything else may not.
+            mendable = may_be_mended(error)
+            if mendable or not isinstance(error, MySQLError):
                 raw.close()
-            if is_transient(error):
+            if mendable:
                 raise DatabaseUnavailable(str(error) or "no answer in time") from error
             raise
         finally:
@@ -170,12 +174,33 @@ async def open_database_as_owner(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-# Not what the statement says but how MySQL is: gone, too many connections, a deadlock, a lock held too long.
-_TRANSIENT = (0, 1040, 1053, 1205, 1213, 1927, 2003, 2006, 2013, 2014, 2055)
+def _as_text(row: Row) -> Row:
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether trying again later may help: MySQL is away or busy, rather than the statement wrong."""
-    if isinstance(error, OperationalError):
-        return not error.args or error.args[0] in _TRANSIENT
-    return isinstance(error, InterfaceError | OSError | TimeoutError)
+# What is wrong with the data itself, and stays wrong however long one waits. Everything else may be mended, by
+# time or by people: a server that is gone, read-only, full, locked, out of memory, badly granted or migrated.
+_WRONG_FOR_EVER = frozenset(
+    {
+        1048,  # no value for a column that needs one
+        1062,  # there already
+        1264,  # a number out of range
+        1265,  # cut off
+        1292,  # no such time or number
+        1366,  # text that the column's character set does not have
+        1406,  # longer than the column
+        1451,  # somebody refers to it
+        1452,  # refers to nothing
+        1586,  # there already, with the key's name
+        1690,  # a sum out of range
+        3819,  # a CHECK, in MySQL
+        4025,  # and in MariaDB
+    }
+)
+
+
+def may_be_mended(error: BaseException) -> bool:
+    """Whether trying again later may help, or the data can never be written like this."""
+    if isinstance(error, MySQLError):
+        return not error.args or error.args[0] not in _WRONG_FOR_EVER
+    return isinstance(error, OSError | TimeoutError)

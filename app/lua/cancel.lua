@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A buyer asks to give an order's tickets back. The request goes through the outbox, behind its OrderPlaced.
 --
 -- KEYS  1 the order  2 outbox

@@ -1,11 +1,12 @@
+#!lua flags=allow-oom
 -- Late money: takes the stock of an order that gave it up out of sale again, if it is still there.
 -- Idempotent: an order that has its stock answers "RECLAIMED". settle.lua makes it sold, or gives it back.
 --
 -- KEYS  1 sale  2 stock  3 holds  4 bought  5 the order  6 idle
 -- ARGV  1 order id
--- Answers  "RECLAIMED" or "GONE"
+-- Answers  "RECLAIMED"  "GONE"  "UNKNOWN" (Redis has lost the order: it cannot say)
 local order = redis.call('HMGET', KEYS[5], 'buyer', 'items', 'tickets', 'claim', 'expires_at_ms', 'stopped_ms')
-if not order[1] then return 'GONE' end
+if not order[1] then return 'UNKNOWN' end
 if order[4] ~= 'none' then return 'RECLAIMED' end
 local limit = tonumber(redis.call('HGET', KEYS[1], 'max_per_buyer'))
 if tonumber(redis.call('HGET', KEYS[4], order[1]) or 0) + tonumber(order[3]) > limit then return 'GONE' end

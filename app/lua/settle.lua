@@ -1,12 +1,14 @@
+#!lua flags=allow-oom
 -- What the books now say of some orders of one event: stock follows, and whoever watches is told.
 -- Idempotent: stock moves from the claim an order has to the claim it should have, so a repeat moves nothing.
+-- Settling is never refused for want of memory: it is what makes room again.
 --
 -- KEYS  1 stock  2 holds  3 bought  4 passes  5 served  6 outbox  7 sale  8 idle  9 totals  10.. the orders
 -- ARGV  1 channel for live news  2 consumer group of the outbox  3 how many orders
---       then for each order: order id, status, version, claim ("held", "sold" or "none")
+--       then for each order: order id, status, version, claim ("held", "sold" or "none"), end ms by the books
 --       then the outbox entries whose facts are in the books
--- Answers  how many orders are not known here (their records are gone: nothing to settle)
-local unknown, news = 0, {}
+-- Answers  how many orders take stock in the books and are not known here: Redis has lost something
+local missing, news = 0, {}
 local function field(claim)
     return claim == 'none' and 'available' or claim
 end
@@ -17,13 +19,15 @@ local stopped_ms = tonumber(sale[1] or 0) + (sale[2] and now_ms - tonumber(sale[
 local count = tonumber(ARGV[3])
 for i = 1, count do
     local key = KEYS[9 + i]
-    local id, status, version, claim = unpack(ARGV, 4 * i, 4 * i + 3)
+    local id, status, version, claim, end_ms = unpack(ARGV, 5 * i - 1, 5 * i + 3)
     local order = redis.call('HMGET', key, 'buyer', 'items', 'tickets', 'claim', 'version', 'total',
         'expires_at_ms', 'stopped_ms', 'status')
     if not order[1] then
-        unknown = unknown + 1
+        if claim ~= 'none' then missing = missing + 1 end
     elseif tonumber(version) >= tonumber(order[5]) then
         local buyer, was = order[1], order[4]
+        -- a review ends when the books say; any other end is Redis's own
+        if status ~= 'REVIEW' then end_ms = order[7] end
         if was ~= claim then
             for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
                 redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(was), -quantity)
@@ -36,7 +40,6 @@ for i = 1, count do
                 and redis.call('ZSCORE', KEYS[4], buyer)
             then redis.call('SADD', KEYS[8], buyer) end
             if was == 'held' then redis.call('ZREM', KEYS[2], id) end
-            if claim == 'held' then redis.call('ZADD', KEYS[2], order[7] - (order[8] or 0), id) end
             -- who has bought takes no seat any more, and may go on shopping until the pass ends
             local pass_end = claim == 'sold' and redis.call('ZSCORE', KEYS[4], buyer)
             if pass_end then
@@ -44,19 +47,22 @@ for i = 1, count do
                 redis.call('ZADD', KEYS[5], pass_end, buyer)
             end
         end
+        if claim == 'held' and (was ~= 'held' or end_ms ~= order[7]) then
+            redis.call('ZADD', KEYS[2], end_ms - (order[8] or 0), id)
+        end
         if order[9] ~= status then redis.call('HINCRBY', KEYS[9], status, 1) end
-        redis.call('HSET', key, 'status', status, 'version', version, 'claim', claim)
+        redis.call('HSET', key, 'status', status, 'version', version, 'claim', claim, 'expires_at_ms', end_ms)
         -- a hold ends later by as long as the sale has been paused since it was made
         local longer_ms = claim == 'held' and stopped_ms - (order[8] or 0) or 0
         news[#news + 1] = {order_id = id, buyer = buyer, status = status, version = tonumber(version),
-            total = tonumber(order[6]), expires_at_ms = tonumber(order[7]) + longer_ms}
+            total = tonumber(order[6]), expires_at_ms = tonumber(end_ms) + longer_ms}
     end
 end
-for i = 4 + 4 * count, #ARGV do
+for i = 4 + 5 * count, #ARGV do
     redis.call('XACK', KEYS[6], ARGV[2], ARGV[i])
     redis.call('XDEL', KEYS[6], ARGV[i])
 end
 if #news > 0 then
     redis.call('PUBLISH', ARGV[1], cjson.encode({kind = 'orders', orders = news}))
 end
-return unknown
+return missing

@@ -13,18 +13,32 @@ from typing import Any
 
 from asyncmy.errors import MySQLError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from app.ids import event_of
 from app.infra.mysql import Connection, Database, in_list
+from app.infra.redis import NotReady
 from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced, PaymentSucceeded
-from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
-from app.orders.reading import read_orders, read_payments
-from app.orders.reservations import reclaim, settle
+from app.orders.lifecycle import (
+    REVIEW_TTL_MS,
+    UNKNOWN,
+    Order,
+    Payment,
+    apply,
+    claim,
+    needs_reclaim,
+    reject,
+    undecided,
+)
+from app.orders.reading import held_order, read_orders, read_payments
+from app.orders.rebuild import request_repair
+from app.orders.reservations import correct_answer, reclaim, settle
 from app.units import now_ms, to_datetime, to_decimal
 
 log = logging.getLogger(__name__)
 
 CHECK_VIOLATED = (3819, 4025)  # MySQL's and MariaDB's number for it
+LATE_WAIT_MS = 6 * 3_600_000  # how long late money waits for Redis to say whether its tickets are gone
 
 
 class Unappliable(Exception):
@@ -63,20 +77,27 @@ class Ledger:
     """Writes facts. `checkpoint` is called with the name of each step that a crash could interrupt."""
 
     def __init__(
-        self, database: Database, redis: Redis, checkpoint: Callable[[str], None] = lambda step: None
+        self,
+        database: Database,
+        redis: Redis,
+        checkpoint: Callable[[str], None] = lambda step: None,
+        review_ttl_ms: int = REVIEW_TTL_MS,
     ) -> None:
         self._database = database
         self._redis = redis
         self._checkpoint = checkpoint
+        self._review_ttl_ms = review_ttl_ms
         self._unsettled: dict[str, Order] = {}
-        self._written_entries: list[tuple[int, str]] = []
+        self._ended_entries: list[tuple[int, str]] = []
+        self._doubtful_cancels: list[CancelRequested] = []  # of orders that are not in the books
+        self._answers: list[tuple[OrderPlaced, Order]] = []  # refused, and what the books have for the same key
+        self._to_repair: set[int] = set()
 
     async def write(self, facts: Sequence[Fact]) -> list[tuple[Fact, str]]:
         """Writes a batch of facts, in order, and commits it.
 
-        Returns the facts that can never be applied, each with the reason. Raises DatabaseUnavailable, or a
-        RedisError when late money came and Redis is away: then nothing was written, and the batch may be
-        written again. Call `settle` afterwards.
+        Returns the facts that can never be applied, each with the reason. Raises DatabaseUnavailable: then what
+        was not written may be written again. Call `settle` afterwards.
         """
         if not facts:
             return []
@@ -92,37 +113,87 @@ class Ledger:
 
     async def settle(self) -> None:
         """Makes Redis follow what was written. Raises RedisError; what is not settled stays for the next call."""
+        for refused, written in self._answers:
+            await correct_answer(self._redis, refused, written)
+        await self._end_doubtful_cancels()
         orders: dict[int, list[Order]] = defaultdict(list)
         entries: dict[int, list[str]] = defaultdict(list)
         for order in self._unsettled.values():
             orders[order.event_id].append(order)
-        for event_id, entry in self._written_entries:
+        for event_id, entry in self._ended_entries:
             entries[event_id].append(entry)
         for event_id in orders.keys() | entries.keys():
-            await settle(self._redis, event_id, orders[event_id], entries[event_id])
+            if missing := await settle(self._redis, event_id, orders[event_id], entries[event_id]):
+                log.error("event %d: Redis does not know %d orders that take stock", event_id, missing)
+                self._to_repair.add(event_id)
+        for event_id in self._to_repair:
+            await request_repair(self._redis, event_id)
+        self._answers.clear()
+        self._doubtful_cancels.clear()
         self._unsettled.clear()
-        self._written_entries.clear()
+        self._ended_entries.clear()
+        self._to_repair.clear()
+
+    async def _end_doubtful_cancels(self) -> None:
+        """Ends the outbox entry of a cancellation whose order will never be in the books."""
+        for fact in self._doubtful_cancels:
+            order = await held_order(self._redis, fact.order_id)
+            if order is None or order.status == "REJECTED":
+                self._ended_entries.append((event_of(fact.order_id), fact.outbox_id))
 
     async def _write_one_by_one(self, by_order: dict[str, list[Fact]]) -> list[tuple[Fact, str]]:
         refused: list[tuple[Fact, str]] = []
         for order_id, facts in by_order.items():
             try:
-                try:
-                    await self._write({order_id: facts})
-                except MySQLError as error:
-                    if not error.args or error.args[0] not in CHECK_VIOLATED:
-                        raise
-                    log.error("order %s: there are not as many tickets; it is rejected", order_id)
-                    await self._write({order_id: facts}, rejecting=True)
-            except (MySQLError, Unappliable) as error:
-                log.error("order %s: cannot be written: %s", order_id, error)
-                refused += [(fact, str(error)) for fact in facts]
+                await self._write({order_id: facts})
+            except (MySQLError, Unappliable):
+                reasons = [(fact, await self._write_or_refuse(fact)) for fact in facts]
+                refused += [(fact, reason) for fact, reason in reasons if reason]
         return refused
 
+    async def _write_or_refuse(self, fact: Fact) -> str:
+        """Writes one fact, or says why it can never be written."""
+        alone: dict[str, list[Fact]] = {fact.order_id: [fact]}
+        try:
+            try:
+                await self._write(alone)
+            except MySQLError as error:
+                if error.args[0] not in CHECK_VIOLATED:
+                    raise
+                log.error("order %s: there are not as many tickets; it is rejected", fact.order_id)
+                await self._write(alone, rejecting=True)
+                self._to_repair.add(event_of(fact.order_id))
+        except (MySQLError, Unappliable) as error:
+            log.error("order %s: %s cannot be written: %s", fact.order_id, type(fact).__name__, error)
+            await self._refuse(fact)
+            return str(error)
+        return ""
+
+    async def _refuse(self, fact: Fact) -> None:
+        """Notes what becomes of a fact that can never be written: an order is rejected where it is held."""
+        if isinstance(fact, OrderPlaced | CancelRequested):
+            self._ended_entries.append((event_of(fact.order_id), fact.outbox_id))
+        if isinstance(fact, OrderPlaced):
+            rejected = Order(
+                fact.order_id, "REJECTED", 1, event_of(fact.order_id), expires_at_ms=fact.expires_at_ms
+            )
+            self._unsettled[rejected.id] = rejected
+            async with self._database.connection() as connection:
+                for written in await read_orders(
+                    connection,
+                    "event_id = %s AND buyer_id = %s AND idempotency_key = %s",
+                    (fact.event_id, fact.buyer_id, fact.idempotency_key),
+                ):
+                    self._answers.append((fact, written))
+                    self._unsettled[written.id] = written
+
     async def _write(self, by_order: dict[str, list[Fact]], *, rejecting: bool = False) -> None:
+        reclaiming = _Reclaiming(self._redis)
         async with self._database.transaction() as connection:
             known = await _load(connection, by_order)
-            changes = [await self._fold(known[order_id], facts) for order_id, facts in by_order.items()]
+            changes = [
+                await self._fold(known[order_id], facts, reclaiming) for order_id, facts in by_order.items()
+            ]
             if rejecting:
                 for change in changes:
                     change.reject()
@@ -130,18 +201,40 @@ class Ledger:
             self._checkpoint("before commit")
         self._checkpoint("after commit")
         for change in changes:
+            outbox = [f for f in by_order[change.after.id] if isinstance(f, OrderPlaced | CancelRequested)]
             if change.after.status != UNKNOWN:
                 self._unsettled[change.after.id] = change.after
-                for fact in by_order[change.after.id]:
-                    if isinstance(fact, OrderPlaced | CancelRequested):
-                        self._written_entries.append((change.after.event_id, fact.outbox_id))
+                self._ended_entries += [(change.after.event_id, fact.outbox_id) for fact in outbox]
+            else:
+                self._doubtful_cancels += [fact for fact in outbox if isinstance(fact, CancelRequested)]
 
-    async def _fold(self, order: Order, facts: list[Fact]) -> Change:
+    async def _fold(self, order: Order, facts: list[Fact], reclaiming: "_Reclaiming") -> Change:
         change = Change(order)
         for fact in facts:
-            reclaimed = needs_reclaim(change.after, fact) and await reclaim(self._redis, change.after)
-            change.step(apply(change.after, fact, reclaimed))
+            reclaimed = needs_reclaim(change.after, fact) and await reclaiming.ask(change.after, fact)
+            change.step(apply(change.after, fact, reclaimed, review_ttl_ms=self._review_ttl_ms))
         return change
+
+
+class _Reclaiming:
+    """Asks Redis for the stock of late money, in one batch: once it cannot say it is not asked again."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._is_silent = False
+
+    async def ask(self, order: Order, fact: Fact) -> bool | None:
+        """Whether the order has its stock again; None while nobody can say, for LATE_WAIT_MS at most."""
+        answer = None
+        if not self._is_silent:
+            try:
+                answer = await reclaim(self._redis, order)
+            except (RedisError, NotReady) as error:
+                log.warning("late money waits until Redis can say: %s", error)
+                self._is_silent = True
+        if answer is None and now_ms() - fact.occurred_at_ms > LATE_WAIT_MS:
+            return False
+        return answer
 
 
 async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict[str, Order]:
@@ -180,7 +273,8 @@ _INSERT_ORDERS = """
                         placed_at, expires_at, updated_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_ORDERS = f"""{_INSERT_ORDERS}
-    ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), updated_at = VALUES(updated_at)"""
+    ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), expires_at = VALUES(expires_at),
+                            updated_at = VALUES(updated_at)"""
 _INSERT_ITEMS = "INSERT INTO order_items (order_id, sku_id, quantity, price) VALUES (%s, %s, %s, %s)"
 _INSERT_PAYMENTS = """
     INSERT INTO payments (id, order_id, kind, parent_id, provider, transaction_id, amount, currency, status,
@@ -216,10 +310,25 @@ async def _save(connection: Connection, changes: list[Change]) -> None:
                 changed_payments.append(_payment_row(change.after.id, payment, now))
     await connection.insert_many(_INSERT_PAYMENTS, new_payments)
     await connection.insert_many(_UPDATE_PAYMENTS, changed_payments)
+    await _save_undecided(connection, changes, now)
     await connection.insert_many(
         _INSERT_AUDIT,
         [(item.sku_id, qty, reason, ref, now) for c in changes for ref, item, qty, reason in c.movements],
     )
+
+
+async def _save_undecided(connection: Connection, changes: list[Change], now: datetime) -> None:
+    was = {charge.id for change in changes for charge in undecided(change.before)}
+    becomes = {charge.id: change.after.id for change in changes for charge in undecided(change.after)}
+    await connection.insert_many(
+        "INSERT INTO late_charges (payment_id, order_id, since) VALUES (%s, %s, %s)",
+        [(charge_id, order_id, now) for charge_id, order_id in becomes.items() if charge_id not in was],
+    )
+    if decided := was - becomes.keys():
+        await connection.execute(
+            f"DELETE FROM late_charges WHERE payment_id IN {in_list(decided)}",  # noqa: S608
+            [*decided],
+        )
 
 
 def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:

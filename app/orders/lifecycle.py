@@ -2,12 +2,14 @@
 
     PENDING            -> CONFIRMED | EXPIRED | CANCELED | REVIEW | REJECTED
     EXPIRED, CANCELED  -> CONFIRMED   late money, and the stock could be claimed again
-                       -> REVIEW      late money of the wrong amount or currency
+                       -> REVIEW      the same, but of the wrong amount or currency
                        -> REJECTED    claimed again, and the last guard said no
     CONFIRMED          -> PARTIALLY_REFUNDED -> REFUNDED
-    REVIEW             -> REFUNDED
+    REVIEW             -> CONFIRMED   the right money came after all; the rest goes back
+                       -> REFUNDED    its time ended, or somebody gave all of the money back
 
-Money that buys nothing (the tickets are gone, or were paid before) is refunded without being asked for.
+Money that buys nothing (the tickets are gone, or were paid before) is refunded without being asked for. Late money
+that came while nobody could say whether the tickets are gone stays undecided until the same fact is told again.
 Nothing here talks to the outside; a fact that comes twice changes nothing.
 """
 
@@ -36,7 +38,8 @@ from app.orders.facts import (
 # Money came for an order nobody knows: there is no row in `orders`, only its payments are kept.
 UNKNOWN: Final = "UNKNOWN"
 # The stock a status takes out of sale.
-CLAIMS: Final = {"PENDING": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
+CLAIMS: Final = {"PENDING": "held", "REVIEW": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
+REVIEW_TTL_MS: Final = 24 * 3_600_000  # how long an order in REVIEW keeps its stock
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -87,27 +90,45 @@ def money_kept(order: Order) -> Counter[str]:
     return kept
 
 
+def undecided(order: Order) -> list[Payment]:
+    """Charges that came after the stock was given up, and neither bought it back nor are on their way back.
+
+    One whose refund was refused was decided, and is left to people.
+    """
+    if order.status not in ("EXPIRED", "CANCELED"):
+        return []
+    refused = {p.parent_id for p in order.payments if p.status == "REFUND_FAILED"}
+    return [charge for charge in _unreturned(order) if charge.id not in refused]
+
+
 def needs_reclaim(order: Order, fact: Fact) -> bool:
-    """Whether this is the right money for an order whose stock was given up: try to claim it again first."""
-    return (
-        isinstance(fact, PaymentSucceeded)
-        and order.status in ("EXPIRED", "CANCELED")
-        and not _knows(order, fact)
-        and _is_exact(order, fact)
-    )
+    """Whether this is money for an order whose stock was given up: try to claim that again first."""
+    if not isinstance(fact, PaymentSucceeded) or order.status not in ("EXPIRED", "CANCELED"):
+        return False
+    known = _known_charge(order, fact)
+    return known is None or known in undecided(order)
 
 
-def apply(order: Order, fact: Fact, reclaimed: bool = False) -> Order:
+class Given(msgspec.Struct, frozen=True):
+    """What a fact does not say. `reclaimed`: was the stock claimed again (None: nobody can say now)."""
+
+    reclaimed: bool | None
+    review_ttl_ms: int
+
+
+def apply(
+    order: Order, fact: Fact, reclaimed: bool | None = False, *, review_ttl_ms: int = REVIEW_TTL_MS
+) -> Order:
     """The order after the fact: the very same object when the fact changes nothing.
 
     `order` has the status UNKNOWN when nothing is in the books yet. `reclaimed` says, for a fact that
-    `needs_reclaim`, whether the stock could be claimed again.
+    `needs_reclaim`, whether the stock could be claimed again: None when that is not known yet.
     """
-    changed = _EFFECTS[type(fact)](order, fact, reclaimed)
+    changed = _EFFECTS[type(fact)](order, fact, Given(reclaimed, review_ttl_ms))
     return order if changed is order else replace(changed, version=order.version + 1)
 
 
-def _order_placed(order: Order, fact: OrderPlaced, _: bool) -> Order:
+def _order_placed(order: Order, fact: OrderPlaced, _: Given) -> Order:
     if order.status != UNKNOWN:
         return order
     placed = Order(
@@ -127,16 +148,19 @@ def _order_placed(order: Order, fact: OrderPlaced, _: bool) -> Order:
     return _with_all_refunded(placed, fact.occurred_at_ms)  # nobody could pay before: what came, came by mistake
 
 
-def _cancel_requested(order: Order, fact: CancelRequested, _: bool) -> Order:
+def _cancel_requested(order: Order, fact: CancelRequested, _: Given) -> Order:
     return replace(order, status="CANCELED") if order.status == "PENDING" else order
 
 
-def _hold_lapsed(order: Order, fact: HoldLapsed, _: bool) -> Order:
-    lapsed = order.status == "PENDING" and fact.expires_at_ms >= order.expires_at_ms
-    return replace(order, status="EXPIRED") if lapsed else order
+def _hold_lapsed(order: Order, fact: HoldLapsed, _: Given) -> Order:
+    if fact.expires_at_ms < order.expires_at_ms:
+        return order
+    if order.status == "REVIEW":
+        return _with_all_refunded(replace(order, status="REFUNDED"), fact.occurred_at_ms)
+    return replace(order, status="EXPIRED") if order.status == "PENDING" else order
 
 
-def _payment_started(order: Order, fact: PaymentStarted, _: bool) -> Order:
+def _payment_started(order: Order, fact: PaymentStarted, _: Given) -> Order:
     if order.status == UNKNOWN or any(p.id == fact.payment_id for p in order.payments):
         return order
     attempt = Payment(
@@ -151,26 +175,46 @@ def _payment_started(order: Order, fact: PaymentStarted, _: bool) -> Order:
     return replace(order, payments=(*order.payments, attempt))
 
 
-def _payment_failed(order: Order, fact: PaymentFailed, _: bool) -> Order:
+def _payment_failed(order: Order, fact: PaymentFailed, _: Given) -> Order:
     return _with_payment(order, fact.payment_id, "PENDING", status="FAILED")
 
 
-def _payment_succeeded(order: Order, fact: PaymentSucceeded, reclaimed: bool) -> Order:
-    if _knows(order, fact):
+def _payment_succeeded(order: Order, fact: PaymentSucceeded, given: Given) -> Order:
+    charge = _known_charge(order, fact)
+    if charge is not None and charge not in undecided(order):
         return order
-    order, charge = _with_charge(order, fact)
-    if order.status in (UNKNOWN, "REVIEW"):
-        return order  # kept for somebody to look at
-    if order.status not in ("PENDING", "EXPIRED", "CANCELED"):
-        return _with_refund(order, charge, fact.occurred_at_ms)  # paid twice
-    if not _is_exact(order, fact):
-        return replace(order, status="REVIEW")
-    if order.status == "PENDING" or reclaimed:
-        return replace(order, status="CONFIRMED")
-    return _with_refund(order, charge, fact.occurred_at_ms)  # too late, the tickets are gone
+    if charge is None:
+        order, charge = _with_charge(order, fact)
+    at_ms = fact.occurred_at_ms
+    match order.status:
+        case "PENDING" | "REVIEW":
+            return _bought_or_reviewed(order, [charge], at_ms, given)
+        case "EXPIRED" | "CANCELED" if given.reclaimed is None:
+            return order  # undecided
+        case "EXPIRED" | "CANCELED" if given.reclaimed:
+            return _bought_or_reviewed(order, undecided(order), at_ms, given)
+        case "EXPIRED" | "CANCELED":
+            return _with_all_refunded(order, at_ms)  # too late, the tickets are gone
+        case "UNKNOWN":
+            return order  # its order may still come; if not, somebody gives it back
+        case _:
+            return _with_refund(order, charge, at_ms)  # paid twice
 
 
-def _refund_requested(order: Order, fact: RefundRequested, _: bool) -> Order:
+def _bought_or_reviewed(order: Order, charges: list[Payment], at_ms: int, given: Given) -> Order:
+    """An order that has its stock and was paid with these charges, rightly or not."""
+    price = (order.total_minor, order.currency)
+    right = next((charge for charge in charges if (_left_of(order, charge), charge.currency) == price), None)
+    if right is not None:
+        return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=right)
+    if order.status == "REVIEW":
+        return order
+    # Whoever looks at it has this long, whatever the provider's clock says.
+    ends_at_ms = max(order.expires_at_ms, at_ms) + given.review_ttl_ms
+    return replace(order, status="REVIEW", expires_at_ms=ends_at_ms)
+
+
+def _refund_requested(order: Order, fact: RefundRequested, _: Given) -> Order:
     charge = next((p for p in order.payments if p.id == fact.payment_id), None)
     if charge is None or charge.status != "COMPLETED" or any(p.id == fact.fact_id for p in order.payments):
         return order
@@ -179,7 +223,7 @@ def _refund_requested(order: Order, fact: RefundRequested, _: bool) -> Order:
     return _with_refund(order, charge, fact.occurred_at_ms, fact.fact_id, fact.amount_minor)
 
 
-def _refund_succeeded(order: Order, fact: RefundSucceeded, _: bool) -> Order:
+def _refund_succeeded(order: Order, fact: RefundSucceeded, _: Given) -> Order:
     after = _with_payment(
         order, fact.refund_id, "REFUND_PENDING", status="REFUNDED", transaction_id=fact.transaction_id
     )
@@ -193,7 +237,7 @@ def _refund_succeeded(order: Order, fact: RefundSucceeded, _: bool) -> Order:
     return after
 
 
-def _refund_failed(order: Order, fact: RefundFailed, _: bool) -> Order:
+def _refund_failed(order: Order, fact: RefundFailed, _: Given) -> Order:
     return _with_payment(order, fact.refund_id, "REFUND_PENDING", status="REFUND_FAILED")
 
 
@@ -205,15 +249,15 @@ def reject(order: Order, at_ms: int) -> Order:
     return _with_all_refunded(replace(order, status="REJECTED"), at_ms)
 
 
-def _knows(order: Order, fact: PaymentSucceeded) -> bool:
-    return any(
-        p.transaction_id == fact.transaction_id and p.provider == fact.provider and p.kind == "CHARGE"
-        for p in order.payments
+def _known_charge(order: Order, fact: PaymentSucceeded) -> Payment | None:
+    return next(
+        (
+            p
+            for p in order.payments
+            if p.transaction_id == fact.transaction_id and p.provider == fact.provider and p.kind == "CHARGE"
+        ),
+        None,
     )
-
-
-def _is_exact(order: Order, fact: PaymentSucceeded) -> bool:
-    return (fact.amount_minor, fact.currency) == (order.total_minor, order.currency)
 
 
 def _with_charge(order: Order, fact: PaymentSucceeded) -> tuple[Order, Payment]:
@@ -243,8 +287,11 @@ def _with_charge(order: Order, fact: PaymentSucceeded) -> tuple[Order, Payment]:
 
 def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "", amount_minor: int = 0) -> Order:
     """The order with a refund to be carried out: of the whole charge, unless an amount is given."""
+    if not refund_id:
+        refused = sum(p.parent_id == charge.id and p.status == "REFUND_FAILED" for p in order.payments)
+        refund_id = derived_id("refund", charge.id, *([str(refused)] if refused else []))
     refund = Payment(
-        id=refund_id or derived_id("refund", charge.id),
+        id=refund_id,
         kind="REFUND",
         status="REFUND_PENDING",
         provider=charge.provider,
@@ -256,13 +303,18 @@ def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "",
     return replace(order, payments=(*order.payments, refund))
 
 
-def _with_all_refunded(order: Order, at_ms: int) -> Order:
-    """The order with refunds of whatever is left of its charges; a refund that was refused is left to people."""
-    for charge in order.payments:
-        was_refused = any(p.parent_id == charge.id and p.status == "REFUND_FAILED" for p in order.payments)
-        if charge.status == "COMPLETED" and not was_refused and (left := _left_of(order, charge)):
-            order = _with_refund(order, charge, at_ms, amount_minor=left)
+def _with_all_refunded(order: Order, at_ms: int, but: Payment | None = None) -> Order:
+    """The order with refunds of whatever is left of its charges, except of one."""
+    for charge in _unreturned(order):
+        if charge is not but:
+            order = _with_refund(order, charge, at_ms, amount_minor=_left_of(order, charge))
     return order
+
+
+def _unreturned(order: Order) -> list[Payment]:
+    """Charges that are not wholly on their way back."""
+    charges = (payment for payment in order.payments if payment.status == "COMPLETED")
+    return [charge for charge in charges if _left_of(order, charge)]
 
 
 def _left_of(order: Order, charge: Payment) -> int:
@@ -283,7 +335,7 @@ def _swapped(payments: tuple[Payment, ...], old: Payment, new: Payment) -> tuple
     return tuple(new if payment is old else payment for payment in payments)
 
 
-_EFFECTS: Final[dict[type[Any], Callable[[Order, Any, bool], Order]]] = {
+_EFFECTS: Final[dict[type[Any], Callable[[Order, Any, Given], Order]]] = {
     OrderPlaced: _order_placed,
     CancelRequested: _cancel_requested,
     HoldLapsed: _hold_lapsed,

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from app.ids import derived_id, event_of, new_order_id
 from app.infra import scripts
@@ -16,6 +17,7 @@ from app.orders.lifecycle import Order, claim
 
 OUTBOX_GROUP = "relay"
 SETTLE_CHUNK = 100  # orders in one script: 2.5 ms
+SETTLED = ("stock", "holds", "bought", "passes", "served", "outbox", "sale", "idle", "totals")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,28 @@ async def reserve(
     The same `idempotency_key` gets the same answer for ever. Raises Refused.
     """
     order_id = new_order_id(event_id)
-    answer = await scripts.run(
+    try:
+        answer = await _reserve(
+            redis, order_id, event_id, buyer_id, idempotency_key, items, outbox_cap, max_orders
+        )
+    except OutOfMemoryError as error:  # nothing was written; what memory there is, is kept for settling
+        raise Refused("BUSY") from error
+    if answer[0] != "HELD":
+        raise Refused(*answer)
+    return Hold(*answer[1:])
+
+
+async def _reserve(
+    redis: Redis,
+    order_id: str,
+    event_id: int,
+    buyer_id: str,
+    idempotency_key: str,
+    items: Sequence[tuple[int, int]],
+    outbox_cap: int,
+    max_orders: int,
+) -> Any:
+    return await scripts.run(
         redis,
         "reserve",
         [
@@ -74,9 +97,6 @@ async def reserve(
             *(number for item in items for number in item),
         ],
     )
-    if answer[0] != "HELD":
-        raise Refused(*answer)
-    return Hold(*answer[1:])
 
 
 async def request_cancel(redis: Redis, order_id: str, buyer_id: str) -> None:
@@ -119,44 +139,47 @@ def parse_items(text: str) -> tuple[Item, ...]:
     return tuple(Item(*(int(number) for number in line.split(":"))) for line in text.split(","))
 
 
-async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_ids: Sequence[str]) -> None:
+async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_ids: Sequence[str]) -> int:
     """Makes Redis follow the books for these orders of one event, deletes their outbox entries, tells who watches.
 
     Does nothing while the sale is not ready. Can be repeated: stock moves only from the claim an order has to the
-    one it should have.
+    one it should have. Answers how many of them take stock in the books and are not known to Redis: it has lost
+    something.
     """
+    missing = 0
     for first in range(0, max(len(orders), len(outbox_ids)), SETTLE_CHUNK):
         chunk = orders[first : first + SETTLE_CHUNK]
         args: list[str | int] = [live_channel(event_id), OUTBOX_GROUP, len(chunk)]
         for order in chunk:
-            args += [order.id, order.status, order.version, claim(order.status)]
+            args += [order.id, order.status, order.version, claim(order.status), order.expires_at_ms]
         try:
-            await scripts.run(
+            missing += await scripts.run(
                 redis,
                 "settle",
                 [
-                    *keys(
-                        event_id,
-                        "stock",
-                        "holds",
-                        "bought",
-                        "passes",
-                        "served",
-                        "outbox",
-                        "sale",
-                        "idle",
-                        "totals",
-                    ),
+                    *keys(event_id, *SETTLED),
                     *(order_key(event_id, order.id) for order in chunk),
                 ],
                 [*args, *outbox_ids[first : first + SETTLE_CHUNK]],
             )
         except NotReady:  # a rebuild reads the books after this, and settles with them
-            return
+            return 0
+    return missing
 
 
-async def reclaim(redis: Redis, order: Order) -> bool:
-    """Late money: takes the order's stock out of sale again. False when it is gone."""
+async def correct_answer(redis: Redis, refused: OrderPlaced, written: Order) -> None:
+    """Has the key of an order that the books refuse answered with the order that they have for it."""
+    answer = f"{written.id} {written.request_hash} {written.total_minor} {written.expires_at_ms}"
+    await scripts.run(
+        redis,
+        "correct_answer",
+        keys(refused.event_id, f"answers:{refused.buyer_id}"),
+        [refused.idempotency_key, refused.order_id, answer],
+    )
+
+
+async def reclaim(redis: Redis, order: Order) -> bool | None:
+    """Late money: takes the order's stock out of sale again. False when it is gone, None when Redis cannot say."""
     answer = await scripts.run(
         redis,
         "reclaim",
@@ -167,7 +190,7 @@ async def reclaim(redis: Redis, order: Order) -> bool:
         ],
         [order.id],
     )
-    return bool(answer == "RECLAIMED")
+    return {"RECLAIMED": True, "GONE": False}.get(answer)
 
 
 async def hold_ends(redis: Redis, event_id: int, order_ids: Sequence[str]) -> dict[str, int]:
@@ -193,16 +216,22 @@ async def hold_ends(redis: Redis, event_id: int, order_ids: Sequence[str]) -> di
     }
 
 
-async def due_holds(redis: Redis, event_ids: Sequence[int], most: int) -> list[tuple[str, int]]:
-    """(order id, end ms) of holds whose end has passed and that are still there, `most` of each event.
+async def due_holds(redis: Redis, event_id: int, most: int, pass_over: int = 0) -> list[tuple[str, int]]:
+    """(order id, end ms) of holds that are past their end and still there, earliest first: a page of them.
 
-    None of a sale that is paused; the end has the pauses in it.
+    None of a sale that is paused or not ready; the end has the pauses in it.
     """
-    calls: list[scripts.Call] = [(keys(event_id, "sale", "holds"), [most]) for event_id in event_ids]
-    answers = await scripts.run_each(redis, "due_holds", calls)
-    return [
-        (order_id, int(end_ms))
-        for flat in answers
-        if not isinstance(flat, Exception)
-        for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)
-    ]
+    try:
+        flat = await scripts.run(redis, "due_holds", keys(event_id, "sale", "holds"), [pass_over, most])
+    except NotReady:
+        return []
+    return [(order_id, int(end_ms)) for order_id, end_ms in zip(flat[::2], flat[1::2], strict=True)]
+
+
+async def not_held(redis: Redis, order_ids: Sequence[str]) -> list[str]:
+    """Those of these orders for which Redis has no hold."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        for order_id in order_ids:
+            pipeline.zscore(key(event_of(order_id), "holds"), order_id)
+        ends = await pipeline.execute()
+    return [order_id for order_id, end_ms in zip(order_ids, ends, strict=True) if end_ms is None]

@@ -81,6 +81,13 @@ class PaymentNotice(msgspec.Struct, frozen=True, kw_only=True):
             raise BadNotice(f"reason is longer than {MAX_REASON_LENGTH} characters")
 
 
+class TransactionPage(msgspec.Struct, frozen=True):
+    """A page of a provider's charges. `after` asks for the next one; empty: this was the last."""
+
+    notices: list[PaymentNotice]
+    after: str
+
+
 def fact_of(notice: PaymentNotice) -> PaymentSucceeded | PaymentFailed:
     """The fact a notice reports.
 
@@ -123,5 +130,8 @@ class PaymentProvider(Protocol):
     async def refund(self, transaction_id: str, amount_minor: int, currency: str, idempotency_key: str) -> str:
         """Gives money of a charge back, once per key; the transaction id of the refund. Raises RefundRefused."""
 
-    async def list_transactions(self, since_ms: int) -> list[PaymentNotice]:
-        """Successful charges since then, oldest first, so that a callback that was lost is found."""
+    async def list_transactions(self, since_ms: int, after: str = "") -> "TransactionPage":
+        """A page of the successful charges since then by the provider's clock, oldest first.
+
+        `after` is what the page before said. So that a callback that was lost is found.
+        """

@@ -18,6 +18,7 @@ from app.payments.provider import (
     PaymentNotice,
     ProviderUnavailable,
     RefundRefused,
+    TransactionPage,
 )
 from app.payments.sandbox_messages import (
     Callback,
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 5.0
 MOST_CONNECTIONS = 64
-MAX_PAGES = 200
 # A refund that is answered with one of these codes is never carried out.
 FINAL_CODES = ("unknown_transaction", "currency_differs", "exceeds_charge", "key_reused", "invalid")
 
@@ -116,24 +116,20 @@ class SandboxProvider:
             raise RefundRefused(f"{problem.code}: {problem.detail}")
         return _content(answer, Refund).id
 
-    async def list_transactions(self, since_ms: int) -> list[PaymentNotice]:
-        """Successful charges since then (UTC milliseconds, inclusive), oldest first. Raises ProviderUnavailable.
+    async def list_transactions(self, since_ms: int, after: str = "") -> TransactionPage:
+        """A page of the successful charges since then (UTC milliseconds, inclusive), oldest first.
 
-        At most the first 100,000; ask again from the time of the last one for more.
+        `after` is what the page before said. Raises ProviderUnavailable.
         """
-        notices: list[PaymentNotice] = []
-        path = f"/v1/transactions?since_ms={since_ms}"
-        for _ in range(MAX_PAGES):
-            page = _content(await self._ask("GET", path), Transactions)
-            for payment in page.transactions:
-                try:
-                    notices.append(self._notice(payment.transaction_id, payment, succeeded=True))
-                except BadNotice as error:  # one of somebody else's must not hide the rest
-                    log.error("transaction %s is left out: %s", payment.transaction_id, error)
-            if page.after is None:
-                break
-            path = f"/v1/transactions?since_ms={since_ms}&after={quote(page.after)}"
-        return notices
+        path = f"/v1/transactions?since_ms={since_ms}&after={quote(after)}"
+        page = _content(await self._ask("GET", path), Transactions)
+        notices = []
+        for payment in page.transactions:
+            try:
+                notices.append(self._notice(payment.transaction_id, payment, succeeded=True))
+            except BadNotice as error:  # one of somebody else's must not hide the rest
+                log.error("transaction %s is left out: %s", payment.transaction_id, error)
+        return TransactionPage(notices, page.after or "")
 
     def _notice(self, notice_id: str, payment: Payment, *, succeeded: bool) -> PaymentNotice:
         return PaymentNotice(

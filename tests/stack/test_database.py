@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 
 import databases
 import pytest
-from asyncmy.errors import IntegrityError, MySQLError, ProgrammingError
+from asyncmy.errors import IntegrityError, MySQLError
 
 from app.infra import mysql as module
 from app.infra.mysql import Connection, Database, DatabaseUnavailable
@@ -255,10 +255,17 @@ def test_a_statement_that_mysql_refuses_rolls_back_and_keeps_the_connection(env:
         for _ in range(ROUNDS):
             with pytest.raises(IntegrityError):
                 await write()
-        with pytest.raises(ProgrammingError):
-            await database.execute("SELECT nonsense FROM nowhere")
         assert await notes(database) == []
         assert len(ids) <= database.pool_size, "a sound connection was thrown away"
+
+    with_pool(env, story)
+
+
+def test_what_people_may_mend_is_told_as_unavailable(env: dict[str, str]) -> None:
+    async def story(database: Database, killer: Database) -> None:
+        with pytest.raises(DatabaseUnavailable, match="nowhere"):
+            await database.execute("SELECT nonsense FROM nowhere")
+        assert database.borrowed == 0
 
     with_pool(env, story)
 

@@ -16,13 +16,14 @@ from app.orders.facts import (
     RefundRequested,
     RefundSucceeded,
 )
-from app.orders.lifecycle import UNKNOWN, Order, apply, needs_reclaim
+from app.orders.lifecycle import REVIEW_TTL_MS, UNKNOWN, Order, apply, needs_reclaim
 
 ORDER_ID = "019412d0-1a2b-7c3d-8e4f-123400000007"  # of event 7
 ITEMS = (Item(sku_id=1, quantity=2, price_minor=3_000), Item(sku_id=2, quantity=1, price_minor=3_000))
 TOTAL = 9_000
 HOLD_ENDS_MS = 1_000_000
 AT_MS = 900_000
+REVIEW_ENDS_MS = HOLD_ENDS_MS + REVIEW_TTL_MS
 
 
 def placed() -> OrderPlaced:
@@ -125,25 +126,25 @@ def own_charge(transaction_id: str) -> str:
     return derived_id("charge", "sandbox", transaction_id)
 
 
-def own_refund(charge_id: str) -> str:
-    """The id of the refund that nobody asked for."""
-    return derived_id("refund", charge_id)
+def own_refund(charge_id: str, refused: int = 0) -> str:
+    """The id of the refund that nobody asked for, after so many that were refused."""
+    return derived_id("refund", charge_id, *([str(refused)] if refused else []))
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[tuple[Fact, bool]]:
+def histories(draw: st.DrawFn) -> list[tuple[Fact, bool | None]]:
     """Facts of one order as they may come: late, early, again and again, in any order.
 
-    With each fact comes whether stock that was given up can be claimed again.
+    With each fact comes whether stock that was given up can be claimed again; None: nobody can say now.
     """
     amounts = st.sampled_from([(TOTAL, "USD")] * 5 + [(TOTAL - 1, "USD"), (2 * TOTAL, "USD"), (TOTAL, "EUR")])
     always: list[Fact] = [
-        *(canceled(), lapsed(), lapsed(HOLD_ENDS_MS - 1)),
+        *(canceled(), lapsed(), lapsed(HOLD_ENDS_MS - 1), lapsed(REVIEW_ENDS_MS)),
         *(started("try 1"), started("try 2"), declined("try 1"), declined("try 2")),
         *(paid(f"tx {n}", draw(st.sampled_from(["try 1", "try 2"])), *draw(amounts)) for n in (1, 2, 3)),
         *(refunded("nobody's"), refund_refused("nobody's"), refund_asked("for nothing", "nobody's", TOTAL)),
     ]
-    history: list[tuple[Fact, bool]] = []
+    history: list[tuple[Fact, bool | None]] = []
     order = Order(ORDER_ID, UNKNOWN, event_id=7)
     for step in range(draw(st.integers(0, 40))):
         charges = [payment.id for payment in order.payments if payment.status == "COMPLETED"]
@@ -155,7 +156,7 @@ def histories(draw: st.DrawFn) -> list[tuple[Fact, bool]]:
             *(refund_asked(f"r {step}", id, amount) for id in charges for amount in (4_000, 5_000, TOTAL) * 2),
             *(tell(id) for id in refunds for tell in (refunded, refunded, refunded, refund_refused)),
         ]
-        fact, can_reclaim = draw(st.sampled_from(facts)), draw(st.booleans())
+        fact, can_reclaim = draw(st.sampled_from(facts)), draw(st.sampled_from([True, False, None]))
         history.append((fact, can_reclaim))
         order = apply(order, fact, can_reclaim and needs_reclaim(order, fact))
     return history

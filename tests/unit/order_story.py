@@ -14,7 +14,7 @@ from app.orders.facts import (
     RefundSucceeded,
 )
 from app.orders.lifecycle import UNKNOWN
-from tests.unit.order_facts import HOLD_ENDS_MS, TOTAL, own_charge, own_refund
+from tests.unit.order_facts import HOLD_ENDS_MS, REVIEW_ENDS_MS, TOTAL, own_charge, own_refund
 
 
 class Story:
@@ -25,7 +25,8 @@ class Story:
         self.gave_up = ""
         self.started: set[str] = set()
         self.charges: dict[str, tuple[int, str]] = {}
-        self.transactions: set[str] = set()
+        self.transactions: dict[str, str] = {}  # id -> its charge
+        self.known: list[str] = []  # attempts and charges, as they became known
         self.bought_with = ""  # the charge that the tickets were sold for
         self.is_odd = False  # somebody has to look at the money
         self.refunds: dict[str, tuple[str, int]] = {}  # id -> charge, amount
@@ -40,10 +41,10 @@ class Story:
             return UNKNOWN
         if self.is_empty:
             return "REFUNDED"
-        if self.is_odd:
-            return "REVIEW"
         if self.bought_with:
             return "PARTIALLY_REFUNDED" if self.is_dented else "CONFIRMED"
+        if self.is_odd:
+            return "REVIEW"
         return self.gave_up or "PENDING"
 
     @property
@@ -66,27 +67,43 @@ class Story:
         ]
         return self.charges[charge_id][0] - sum(going)
 
-    def is_too_late(self, fact: PaymentSucceeded) -> bool:
-        """Whether this is the right money for tickets that were given up."""
-        is_right = (fact.amount_minor, fact.currency) == (TOTAL, "USD")
-        return is_right and fact.transaction_id not in self.transactions and self.status == self.gave_up
+    @property
+    def loose(self) -> list[str]:
+        """Charges of which something is not on its way back."""
+        return [charge_id for charge_id in self.known if charge_id in self.charges and self.left_of(charge_id)]
 
-    def hear(self, fact: Fact, is_reclaimed: bool) -> None:
+    @property
+    def open(self) -> list[str]:
+        """Those of them that were never to go back."""
+        refused = {self.refunds[refund][0] for refund in self.refused}
+        return [charge_id for charge_id in self.loose if charge_id not in refused]
+
+    def is_too_late(self, fact: PaymentSucceeded) -> bool:
+        """Whether this money may buy back tickets that were given up."""
+        is_open = (
+            fact.transaction_id not in self.transactions or self.transactions[fact.transaction_id] in self.open
+        )
+        return self.status == self.gave_up and is_open
+
+    def hear(self, fact: Fact, is_reclaimed: bool | None) -> None:
         match fact:
             case OrderPlaced() if not self.is_placed:
                 self.is_placed = True
-                for charge_id in self.charges:
-                    was_refused = any(self.refunds[refund][0] == charge_id for refund in self.refused)
-                    if self.left_of(charge_id) and not was_refused:
-                        self.refunds[own_refund(charge_id)] = (charge_id, self.left_of(charge_id))
+                self._give_back(self.loose)
             case CancelRequested() if self.status == "PENDING":
                 self.gave_up = "CANCELED"
-            case HoldLapsed() if self.status == "PENDING" and fact.expires_at_ms == HOLD_ENDS_MS:
+            case HoldLapsed() if self.status == "PENDING" and fact.expires_at_ms >= HOLD_ENDS_MS:
                 self.gave_up = "EXPIRED"
+            case HoldLapsed() if self.status == "REVIEW" and fact.expires_at_ms == REVIEW_ENDS_MS:
+                self.is_empty = True
+                self._give_back(self.loose)
             case PaymentStarted() if self.is_placed:
                 self.started.add(fact.payment_id)
+                self._know(fact.payment_id)
             case PaymentSucceeded() if fact.transaction_id not in self.transactions:
                 self._take(fact, is_reclaimed)
+            case PaymentSucceeded() if self.is_too_late(fact):
+                self._decide(is_reclaimed)
             case RefundRequested() if fact.payment_id in self.charges and fact.fact_id not in self.refunds:
                 if 0 < fact.amount_minor <= self.left_of(fact.payment_id):
                     self.refunds[fact.fact_id] = (fact.payment_id, fact.amount_minor)
@@ -94,21 +111,45 @@ class Story:
                 self.returned.add(fact.refund_id)
                 if self.bought_with or self.is_odd:
                     self.is_empty |= not self.kept
+                if self.bought_with:
                     self.is_dented |= self.kept["USD"] < TOTAL
             case RefundFailed() if fact.refund_id in self.refunds.keys() - self.returned:
                 self.refused.add(fact.refund_id)
 
-    def _take(self, fact: PaymentSucceeded, is_reclaimed: bool) -> None:
+    def _know(self, payment_id: str) -> None:
+        if payment_id not in self.known:
+            self.known.append(payment_id)
+
+    def _take(self, fact: PaymentSucceeded, is_reclaimed: bool | None) -> None:
         has_attempt = fact.payment_id in self.started - self.charges.keys()
         charge_id = fact.payment_id if has_attempt else own_charge(fact.transaction_id)
-        is_wanted = self.status in ("PENDING", self.gave_up)
-        self.transactions.add(fact.transaction_id)
+        was = self.status
+        self._know(charge_id)
+        self.transactions[fact.transaction_id] = charge_id
         self.charges[charge_id] = (fact.amount_minor, fact.currency)
-        if self.status in (UNKNOWN, "REVIEW"):
-            return
-        if is_wanted and (fact.amount_minor, fact.currency) != (TOTAL, "USD"):
-            self.is_odd = True
-        elif is_wanted and (not self.gave_up or is_reclaimed):
-            self.bought_with = charge_id
+        if was in ("PENDING", "REVIEW"):
+            self._buy([charge_id])
+        elif was == self.gave_up:
+            self._decide(is_reclaimed)
+        elif was != UNKNOWN:
+            self._give_back([charge_id])
+
+    def _decide(self, is_reclaimed: bool | None) -> None:
+        """Money after the tickets were given up: they are there again, they are gone, or nobody knows yet."""
+        if is_reclaimed:
+            self._buy(self.open)
+        elif is_reclaimed is False:
+            self._give_back(self.loose)
+
+    def _buy(self, charge_ids: list[str]) -> None:
+        right = [c for c in charge_ids if (self.left_of(c), self.charges[c][1]) == (TOTAL, "USD")]
+        if right:
+            self.bought_with = right[0]
+            self._give_back([charge_id for charge_id in self.loose if charge_id != right[0]])
         else:
-            self.refunds[own_refund(charge_id)] = (charge_id, fact.amount_minor)
+            self.is_odd = True
+
+    def _give_back(self, charge_ids: list[str]) -> None:
+        for charge_id in charge_ids:
+            refused = sum(self.refunds[refund][0] == charge_id for refund in self.refused)
+            self.refunds[own_refund(charge_id, refused)] = (charge_id, self.left_of(charge_id))

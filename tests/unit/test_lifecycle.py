@@ -4,13 +4,15 @@ from collections import Counter
 
 import pytest
 from hypothesis import given, seed, settings
+from msgspec import structs
 
 from app.orders.facts import Fact, PaymentSucceeded
-from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject
+from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject, undecided
 from tests.unit.order_facts import (
     HOLD_ENDS_MS,
     ITEMS,
     ORDER_ID,
+    REVIEW_ENDS_MS,
     TOTAL,
     canceled,
     declined,
@@ -37,15 +39,15 @@ TRANSITIONS = {
     "CANCELED": {"CONFIRMED", "REVIEW"},
     "CONFIRMED": {"PARTIALLY_REFUNDED", "REFUNDED"},
     "PARTIALLY_REFUNDED": {"REFUNDED"},
-    "REVIEW": {"REFUNDED"},
+    "REVIEW": {"CONFIRMED", "REFUNDED"},
     "REFUNDED": set(),
 }
 
 
-CLAIMS = {"PENDING": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
+CLAIMS = {"PENDING": "held", "REVIEW": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
 
 
-def after(*facts: Fact, reclaimed: bool = False) -> Order:
+def after(*facts: Fact, reclaimed: bool | None = False) -> Order:
     """The order after these facts; given-up stock is claimed again, or not."""
     order = NEVER_SEEN
     for fact in facts:
@@ -149,14 +151,66 @@ def test_what_was_paid_twice_goes_back_once() -> None:
 
 @pytest.mark.parametrize(("amount", "currency"), [(TOTAL - 1, "USD"), (TOTAL + 1, "USD"), (TOTAL, "EUR")])
 @pytest.mark.parametrize("gave_up", [[], [lapsed()], [canceled()]])
-def test_a_wrong_amount_or_currency_is_reviewed(amount: int, currency: str, gave_up: list[Fact]) -> None:
+def test_a_wrong_amount_or_currency_is_reviewed_and_keeps_its_tickets(
+    amount: int, currency: str, gave_up: list[Fact]
+) -> None:
     wrong = paid("tx 1", amount_minor=amount, currency=currency)
-    assert not needs_reclaim(after(placed(), *gave_up), wrong)
+    assert needs_reclaim(after(placed(), *gave_up), wrong) == bool(gave_up)
 
-    order = after(placed(), *gave_up, wrong)
-    assert (order.status, claim(order.status)) == ("REVIEW", "none")
+    order = after(placed(), *gave_up, wrong, reclaimed=True)
+    assert (order.status, claim(order.status), order.expires_at_ms) == ("REVIEW", "held", REVIEW_ENDS_MS)
     assert payments(order, "CHARGE") == [("COMPLETED", amount)]
     assert payments(order, "REFUND") == []
+
+
+def test_wrong_money_for_tickets_that_are_gone_goes_back() -> None:
+    order = after(placed(), lapsed(), paid("tx 1", amount_minor=1), reclaimed=False)
+    assert (order.status, payments(order, "REFUND")) == ("EXPIRED", [("REFUND_PENDING", 1)])
+
+
+def test_a_review_lasts_as_long_as_it_is_told_and_no_shorter_for_a_clock_that_is_behind() -> None:
+    late = structs.replace(paid("tx 1", amount_minor=1), occurred_at_ms=1)
+    assert apply(after(placed()), late, review_ttl_ms=5).expires_at_ms == HOLD_ENDS_MS + 5
+
+
+def test_the_end_of_the_hold_does_not_end_a_review_but_its_own_end_does_and_the_money_goes_back() -> None:
+    review = after(placed(), paid("tx 1", amount_minor=1))
+    assert apply(review, lapsed()) is review
+
+    over = apply(review, lapsed(REVIEW_ENDS_MS))
+    assert (over.status, claim(over.status)) == ("REFUNDED", "none")
+    assert payments(over, "REFUND") == [("REFUND_PENDING", 1)]
+
+
+def test_the_right_money_after_the_wrong_confirms_and_the_rest_goes_back() -> None:
+    order = after(placed(), paid("tx 1", amount_minor=1), paid("tx 2"))
+    assert (order.status, claim(order.status)) == ("CONFIRMED", "sold")
+    assert payments(order, "REFUND") == [("REFUND_PENDING", 1)]
+
+
+def test_more_wrong_money_in_a_review_is_reviewed_with_it() -> None:
+    order = after(placed(), paid("tx 1", amount_minor=1), paid("tx 2", amount_minor=2))
+    assert (order.status, payments(order, "REFUND")) == ("REVIEW", [])
+
+
+def test_late_money_waits_while_nobody_can_say_whether_the_tickets_are_gone() -> None:
+    late = paid("tx 1")
+    waits = after(placed(), lapsed(), late, reclaimed=None)
+    assert (waits.status, payments(waits, "REFUND")) == ("EXPIRED", [])
+    assert [charge.transaction_id for charge in undecided(waits)] == ["tx 1"]
+    assert apply(waits, late, None) is waits
+    assert needs_reclaim(waits, late)
+
+    assert apply(waits, late, True).status == "CONFIRMED"
+    assert payments(apply(waits, late, False), "REFUND") == [("REFUND_PENDING", TOTAL)]
+
+
+def test_of_several_late_payments_one_buys_and_the_others_go_back() -> None:
+    waits = after(placed(), lapsed(), paid("tx 1"), paid("tx 2", amount_minor=5), reclaimed=None)
+    assert len(undecided(waits)) == 2
+
+    bought = apply(waits, paid("tx 2", amount_minor=5), True)
+    assert (bought.status, payments(bought, "REFUND")) == ("CONFIRMED", [("REFUND_PENDING", 5)])
 
 
 def test_what_is_reviewed_ends_when_all_of_it_went_back() -> None:
@@ -281,8 +335,8 @@ def check_money(order: Order) -> None:
         open_or_done = sum(r.amount_minor for r in refunds if r.status != "REFUND_FAILED")
         assert open_or_done <= charge.amount_minor, "more goes back than came"
         if order.status in ("PENDING", "EXPIRED", "CANCELED", "REJECTED"):
-            was_refused = any(r.status == "REFUND_FAILED" for r in refunds)
-            assert open_or_done == charge.amount_minor or was_refused, "money is kept for no ticket"
+            is_left = any(r.status == "REFUND_FAILED" for r in refunds) or charge in undecided(order)
+            assert open_or_done == charge.amount_minor or is_left, "money is kept for no ticket"
         kept[charge.currency] += charge.amount_minor
         for refund in refunds:
             if refund.status == "REFUNDED":
@@ -307,7 +361,9 @@ def as_it_should_be(order: Order, story: Story) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(history: list[tuple[Fact, bool]]) -> None:
+def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(
+    history: list[tuple[Fact, bool | None]],
+) -> None:
     order, story = NEVER_SEEN, Story()
     for fact, can_reclaim in history:
         is_too_late = isinstance(fact, PaymentSucceeded) and story.is_too_late(fact)
@@ -319,7 +375,7 @@ def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(history: lis
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fact, bool]]) -> None:
+def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fact, bool | None]]) -> None:
     order = NEVER_SEEN
     for fact, can_reclaim in history:
         is_reclaimed = can_reclaim and needs_reclaim(order, fact)
@@ -342,7 +398,7 @@ def test_the_random_histories_go_every_way() -> None:
 
     @settings(max_examples=300, deadline=None, database=None)
     @given(histories())
-    def go(history: list[tuple[Fact, bool]]) -> None:
+    def go(history: list[tuple[Fact, bool | None]]) -> None:
         order = NEVER_SEEN
         for fact, can_reclaim in history:
             then = apply(order, fact, can_reclaim and needs_reclaim(order, fact))
@@ -357,7 +413,7 @@ def test_the_random_histories_go_every_way() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_whatever_the_last_guard_refuses_keeps_no_money(history: list[tuple[Fact, bool]]) -> None:
+def test_whatever_the_last_guard_refuses_keeps_no_money(history: list[tuple[Fact, bool | None]]) -> None:
     order = NEVER_SEEN
     for fact, can_reclaim in history:
         then = apply(order, fact, can_reclaim and needs_reclaim(order, fact))

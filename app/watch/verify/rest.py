@@ -54,7 +54,7 @@ async def read_motion(
     outbox = due = 0
     for event in events:
         outbox += await redis.xlen(key(event.id, "outbox"))
-        due += len(await due_holds(redis, [event.id], MOST_NAMED))
+        due += len(await due_holds(redis, event.id, MOST_NAMED))
     async with database.connection() as connection:
         refunds_pending = await Books(connection, event_id).refunds_pending()
     lag, facts = await log.lag()
@@ -137,7 +137,7 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
     seconds, _ = await redis.time()
     overdue = 0
     for event in events:
-        for order_id, end_ms in await due_holds(redis, [event.id], MOST_NAMED):
+        for order_id, end_ms in await due_holds(redis, event.id, MOST_NAMED):
             if end_ms + HOLD_GRACE_MS < seconds * 1000:
                 overdue += 1
                 problems.append(f"hold {order_id}: {seconds - end_ms // 1000} s past its end")

@@ -186,7 +186,23 @@ class Shop:
         provider = SandboxProvider(self.sandbox.settings)
         return [provider.verify_callback(call.headers, call.body) for call in self.calls(checkout, count)]
 
+    def all_listed(self, since_ms: int) -> list[PaymentNotice]:
+        """Every page of the provider's list of transactions."""
+
+        async def pages(provider: SandboxProvider) -> list[PaymentNotice]:
+            page = await provider.list_transactions(since_ms)
+            notices = [*page.notices]
+            while page.after:
+                page = await provider.list_transactions(since_ms, page.after)
+                notices += page.notices
+            return notices
+
+        return self.sandbox.ask(pages)
+
     def listed(self, checkout: Checkout) -> list[PaymentNotice]:
         """The checkout's charges in the provider's list of transactions."""
-        listed = self.sandbox.ask(lambda provider: provider.list_transactions(now_ms() - 60_000))
-        return [notice for notice in listed if notice.payment_id == checkout.attempt.payment_id]
+        return [
+            notice
+            for notice in self.all_listed(now_ms() - 60_000)
+            if notice.payment_id == checkout.attempt.payment_id
+        ]

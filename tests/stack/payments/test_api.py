@@ -70,10 +70,10 @@ def test_transactions_come_in_pages_without_a_gap(own_shop: Shop) -> None:
 
     own_shop.sandbox.start()
 
-    listed = own_shop.sandbox.ask(lambda provider: provider.list_transactions(start_ms + 1))
+    listed = own_shop.all_listed(start_ms + 1)
     assert {notice.transaction_id for notice in listed} == {charge.transaction_id for charge in charges[3:]}
     assert len(listed) == 1_200
-    everything = own_shop.sandbox.ask(lambda provider: provider.list_transactions(0))
+    everything = own_shop.all_listed(0)
     assert len(everything) == 1_203
     assert everything == sorted(everything, key=lambda notice: notice.occurred_at_ms)
 

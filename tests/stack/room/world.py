@@ -170,7 +170,7 @@ class World:
 
     def due(self) -> list[tuple[str, int]]:
         """Holds whose end has passed, with that end."""
-        return self.run(due_holds(self.redis, [self.event_id], 100))
+        return self.run(due_holds(self.redis, self.event_id, 100))
 
     def paused_for(self, seconds: int) -> None:
         """The pause that is going on began this much earlier, and everything in it too."""

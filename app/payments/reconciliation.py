@@ -1,0 +1,66 @@
+"""Our books against the providers' own lists: every charge that a provider has is to be in the books."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from app.infra.mysql import Database, in_list
+from app.payments.provider import PaymentNotice, PaymentProvider
+from app.units import now_ms, to_datetime, to_ms
+
+FIRST_LOOK_BACK_MS = 24 * 3_600_000  # where nothing was ever compared
+# Charges may come into the list behind later ones: an hour covers a provider's clock that was set, too.
+OVERLAP_MS = 3_600_000
+
+
+class Look(NamedTuple):
+    """One page of a provider's charges."""
+
+    unbooked: list[PaymentNotice]
+    charges: int
+    newest_ms: int  # by the provider's clock; 0 on an empty page
+
+
+async def look(database: Database, provider: PaymentProvider, since_ms: int) -> AsyncIterator[Look]:
+    """The provider's charges since then, page by page, and which of them are not in the books.
+
+    Raises ProviderUnavailable, DatabaseUnavailable.
+    """
+    after = ""
+    while True:
+        page = await provider.list_transactions(since_ms, after)
+        known = await booked(database, provider.name, [notice.transaction_id for notice in page.notices])
+        yield Look(
+            [notice for notice in page.notices if notice.transaction_id not in known],
+            len(page.notices),
+            max((notice.occurred_at_ms for notice in page.notices), default=0),
+        )
+        if not page.after:
+            return
+        after = page.after
+
+
+async def booked(database: Database, provider: str, transaction_ids: list[str]) -> set[str]:
+    """Those of a provider's charges that are in the books, for an order or as stray money."""
+    if not transaction_ids:
+        return set()
+    rows = await database.fetch_all(
+        "SELECT transaction_id FROM payments"  # noqa: S608  # only placeholders are put together
+        f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {in_list(transaction_ids)}",
+        [provider, *transaction_ids],
+    )
+    return {row["transaction_id"] for row in rows}
+
+
+async def booked_until(database: Database, provider: str) -> int:
+    """Up to when (by the provider's clock, UTC ms) all of its charges are known to be in the books."""
+    row = await database.fetch_one("SELECT booked_until FROM reconciliations WHERE provider = %s", (provider,))
+    return to_ms(row["booked_until"]) if row else now_ms() - FIRST_LOOK_BACK_MS
+
+
+async def write_booked_until(database: Database, provider: str, at_ms: int) -> None:
+    """Keeps how far the books were compared, so that no restart passes over a charge."""
+    await database.execute(
+        "INSERT INTO reconciliations (provider, booked_until, looked_at) VALUES (%s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE booked_until = VALUES(booked_until), looked_at = VALUES(looked_at)",
+        (provider, to_datetime(at_ms), to_datetime(now_ms())),
+    )
