@@ -100,7 +100,7 @@ def test_a_process_that_missed_a_rebuild_may_go_on(env: dict[str, str]) -> None:
 
     async def story(redis: Redis) -> None:
         epochs.learn(EVENT_ID, 3)
-        await scripts.run(redis, "due_holds", keys(EVENT_ID, "sale", "holds"), [10])
+        await scripts.run(redis, "due_holds", keys(EVENT_ID, "sale", "holds"), [0, 10])
 
     with_sale(env, story, epoch=4)
 
@@ -115,9 +115,9 @@ def test_one_event_that_is_not_ready_stops_no_other(env: dict[str, str]) -> None
         )
         try:
             await redis.zadd(keys(other, "holds")[0], {ORDER_ID: 1})
-            assert await due_holds(redis, EVENT_ID, other, 10) == []
+            assert await due_holds(redis, EVENT_ID, 10) == await due_holds(redis, other, 10) == []
             await redis.hset(keys(other, "sale")[0], "state", "closed")
-            assert await due_holds(redis, EVENT_ID, other, 10) == [(ORDER_ID, 1)]
+            assert await due_holds(redis, other, 10) == [(ORDER_ID, 1)]
             let_in = await admit(redis, [EVENT_ID, other], overbooking=1.1, may_park=False, grace_seconds=30)
             assert let_in == {other: Admitted(0, 0, 0, False)}
         finally:

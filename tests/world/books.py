@@ -152,7 +152,7 @@ async def live_a_little(world: World) -> None:
     await world.write(canceled(ids["canceled"]), lapsed(ids["expired"]), lapsed(ids["reclaimed"]))
     await world.write(paid(ids["reclaimed"]))
     await world.write(lapsed(ids["too late"]))
-    others = await world.order(CAPACITY - 7)  # everything that is left
+    others = await world.order(CAPACITY - 8)  # everything that is left
     await world.write(paid(ids["too late"]))
     await world.write(canceled(others))
     for name, amount_minor in (("refunded", PRICE_MINOR), ("partially refunded", 500), ("refund failed", 700)):
