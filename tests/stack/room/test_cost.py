@@ -149,7 +149,7 @@ def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: World, what: st
                 async with redis.pipeline(transaction=False) as pipeline:
                     pipeline.zadd(crowded.key("holds"), {f"due{n}": 1 for n in range(1_000)})
                     await pipeline.execute()
-                assert len(await due_holds(redis, [event_id], 500)) == 500
+                assert len(await due_holds(redis, event_id, 500)) == 500
             case "reserve" | "settle":
                 await hold_and_settle(crowded, settles=what == "settle")
 
