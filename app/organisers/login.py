@@ -6,6 +6,7 @@ behind (OWASP, "device cookies"). With one, the device has a count of its own.
 """
 
 import hashlib
+import logging
 import math
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from app.organisers.accounts import (
 )
 from app.organisers.sessions import Sessions
 
+log = logging.getLogger(__name__)
+
+MOST_NAME = 64  # letters
 MINUTE_MS = 60_000
 BY_DEVICE = (10, 5 * MINUTE_MS)  # tries, and after which time they begin anew
 BY_NAME_AND_ADDRESS = (10, 5 * MINUTE_MS)
@@ -85,6 +89,7 @@ class Login:
             password[:MOST_PASSWORD], hashed, known_device=visitor.device_id is not None
         )
         if hashed is None or not right or len(password) > MOST_PASSWORD:
+            log.warning("a wrong name or password: %r from %s", name[:MOST_NAME], visitor.address)
             raise WrongPassword
         if is_outdated(hashed):
             hashed = await self._rehash(name, password, hashed)
@@ -92,6 +97,7 @@ class Login:
         if secret is None:
             raise WrongPassword
         await run(self._redis, "login_good", list(counters))
+        log.info("%s signed in from %s", name, visitor.address)
         return SignedIn(name, secret)
 
     async def _rehash(self, name: str, password: str, before: str) -> str:

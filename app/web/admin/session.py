@@ -141,7 +141,10 @@ async def _sign_in(request: Request, typed_name: str, password: str) -> SignedIn
         user_agent=request.headers.get("user-agent", ""),
         device_id=_device_id(request, name),
     )
-    return await services_of(request).login.sign_in(name, password, visitor)
+    signed_in = await services_of(request).login.sign_in(name, password, visitor)
+    if before := _secret_of(request):  # whoever signs in again goes on with the new session alone
+        await services_of(request).sessions.end(before)
+    return signed_in
 
 
 def _device_id(request: Request, name: str) -> str | None:
