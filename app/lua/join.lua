@@ -2,7 +2,7 @@
 -- Joining again changes nothing; place.lua brings a parked buyer back in.
 --
 -- KEYS  1 sale  2 lobby  3 entrants  4 leavers  5 queue  6 parked  7 passes  8 served  9 number  10 arrivals
---       11 totals
+--       11 totals  12 idle
 -- ARGV  1 buyer  2 how many may wait at most
 -- Answers  "JOINED"  "NOT_READY"  "CLOSED"  "BUSY" (the waiting room is full)
 local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'stopped_ms', 'paused_at_ms')
@@ -21,6 +21,11 @@ if (pass_end and tonumber(pass_end) > clock_ms)
         and redis.call('SISMEMBER', KEYS[4], buyer) == 0)
 then return 'JOINED' end
 
+if pass_end then -- it has ended, and admission has not taken it back yet: nobody hears of that any more
+    redis.call('ZREM', KEYS[7], buyer)
+    redis.call('ZREM', KEYS[8], buyer)
+    redis.call('SREM', KEYS[12], buyer)
+end
 local waiting = 0
 for _, room in ipairs({KEYS[2], KEYS[3], KEYS[5], KEYS[6]}) do
     waiting = waiting + redis.call('ZCARD', room)

@@ -17,6 +17,7 @@ LOOKED_AT = ("sale", "lobby", "entrants", "leavers", "queue", "parked", "passes"
 
 JOINING = (
     "sale", "lobby", "entrants", "leavers", "queue", "parked", "passes", "served", "number", "arrivals", "totals",
+    "idle",
 )  # fmt: skip
 
 
