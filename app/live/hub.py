@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from starlette.websockets import WebSocket
 
 from app.ids import INSTANCE
@@ -72,6 +72,7 @@ class Hub:
         self._due: set[int] = set()  # events that something happened in: their tick comes at once
         self._hurry = asyncio.Event()
         self._complaints: set[str] = set()
+        self._marked = False  # everybody who is here, the last time
         self.open_sockets = 0
 
     async def serve(self, websocket: WebSocket, line: Line, event_id: int, buyer_id: str, place: Place) -> None:
@@ -244,33 +245,40 @@ class Hub:
         paused = table.pace.state == "paused"
         ends_moved, room.paused = paused != room.paused, paused
         now = time.monotonic()
-        doubtful = []
+        doubtful, holders = [], []
         async for socket in _in_slices(sockets):
             if tell_stock:
                 socket.post("stock", text)
             if ends_moved and socket.versions:
-                await self._tell_orders(socket)
+                holders.append(socket)
             if _is_doubtful(socket.place, table) or (ends_moved and socket.place.status == "admitted"):
                 doubtful.append(socket)
             elif place := _moved(socket, table, now):
                 socket.tell_place(place)
         await self._look(event_id, doubtful)
+        for first in range(0, len(holders), SLICE):
+            await asyncio.gather(*map(self._tell_orders, holders[first : first + SLICE]))
 
     async def _keep_marking(self) -> None:
         """Reports who is here; apart from the ticks, which may take their time."""
         while True:
+            self._marked = True
             await self._for_each_room(list(self._rooms), self._mark)
-            try:
-                await report_presence(self._redis, INSTANCE)
-            except RedisError as error:
-                log.warning("presence is not reported: %s", error)
+            if self._marked:  # else nobody may be taken for absent
+                with suppress(RedisError):  # it is said where it fails for a room
+                    await report_presence(self._redis, INSTANCE)
             await asyncio.sleep(SEEN_SECONDS)
 
     async def _mark(self, event_id: int, room: Room) -> None:
         places = [socket.place for socket in room.all()]
         numbers = {place.number for place in places if place.status == "waiting"}
         arrivals = {place.arrival for place in places if place.status == "lobby"}
-        await mark_seen(self._redis, event_id, numbers, arrivals)
+        try:
+            await mark_seen(self._redis, event_id, numbers, arrivals)
+        except RedisError as error:
+            if not isinstance(error, ResponseError):  # not a matter of this event's data alone
+                self._marked = False
+            raise
 
     async def _keep_pinging(self) -> None:
         while True:

@@ -72,7 +72,7 @@ def eta_seconds(position: int, pace: Pace) -> tuple[int, int] | None:
     if not any(rates):
         return None
     fast, slow = max(rates), min(rates)
-    if slow < fast / 2:  # it came to a halt, or has just begun
+    if slow < fast / 2 or pace.five_ms < MINUTE_MS:  # it came to a halt, or has just begun
         latest = max(latest, ceil((position + 1 - pace.free_seats) / pace.room) * pace.pass_ttl_seconds)
     latest = max(latest, position * 60 / (slow or fast) * 1.5)
     return round(max(soonest, position * 60 / fast * 0.7)), round(latest) + 5
