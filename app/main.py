@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,7 +21,6 @@ from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import open_producer
 from app.infra.mysql import open_database
 from app.infra.redis import open_redis
-from app.live.frames import FrameProtocol
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
 from app.organisers.login import Login
@@ -39,7 +37,8 @@ from app.web.admin import session
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, pages
 from app.web.buyer.socket import buyer_socket
-from app.web.draining import Draining, DrainingServer
+from app.web.connections import Door
+from app.web.draining import Draining
 from app.web.events import Events
 from app.web.guard import Guard
 from app.web.internal import internal_listener
@@ -47,6 +46,7 @@ from app.web.problems import PROBLEMS, Problem, answer_error
 from app.web.rendering import FILES
 from app.web.routing import resource, router
 from app.web.sales import Sales
+from app.web.server import Server, limits_of, listen
 from app.web.services import Services
 from app.web.static import StaticFiles
 
@@ -86,12 +86,9 @@ ROUTES = [
     resource("/metrics", GET=health.metrics),
 ]
 
-GRACEFUL_SECONDS = 5
-PING_SECONDS = 60  # the library's 20 costs three times the wake-ups with 10,000 sockets
 
-
-def create_app(settings: Settings, draining: Draining) -> Starlette:
-    """The ASGI application."""
+def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
+    """The ASGI application behind this door."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -124,7 +121,7 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
             async with (
                 internal_listener(settings, app.state),
                 refreshed_epochs(database),
-                reporting(redis, "web", database, lambda: hub.open_sockets),
+                reporting(redis, "web", database, lambda: door.open_connections),
             ):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
@@ -159,7 +156,7 @@ def create_app(settings: Settings, draining: Draining) -> Starlette:
         },
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = False  # it would lead wherever the Host header says
     return app
 
 
@@ -180,24 +177,15 @@ def main() -> None:
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
+    door = Door(limits_of(settings))
     draining = Draining(settings.drain_seconds)
-    config = uvicorn.Config(
-        create_app(settings, draining),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws=FrameProtocol,
-        ws_per_message_deflate=False,  # 59 -> 24 KiB a socket
-        ws_ping_interval=PING_SECONDS,
-        ws_max_size=4_096,  # buyers have nothing to say on it
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        backlog=4_096,
-        access_log=False,
-        proxy_headers=False,  # nothing depends on where a request comes from
-        log_level="warning",
-    )
-    DrainingServer(config, draining).run()
+    app = create_app(settings, door, draining)
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        log.error("%s", error)
+        sys.exit(2)
+    Server(app, listener, door, draining).run()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin with this
 
@@ -20,6 +21,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _LONE_KEY_ID = "0"  # of SECRET_KEY
 _MOST_KEYS = 8
 _LEAST_KEY_LENGTH = 32
+
+Network = IPv4Network | IPv6Network
 
 
 class BadSetting(Exception):
@@ -67,6 +70,10 @@ class Settings:
     max_payment_attempts: int
     ledger_batch: int  # facts in one transaction
     review_ttl_seconds: int  # how long an order paid wrongly keeps its tickets
+    join_limit: int  # joins a minute, and at once, of one IPv4 address or IPv6 /64; 0: no limit
+    trusted_proxies: tuple[Network, ...]  # whose X-Forwarded-For is believed
+    max_connections: int  # of one web process; 0: as many as it may open files
+    connections_per_address: int  # of one IPv4 address or IPv6 /64; 0: half of all
 
     @property
     def secure(self) -> bool:
@@ -116,6 +123,10 @@ class Settings:
             max_payment_attempts=read.whole("MAX_PAYMENT_ATTEMPTS", 10, 1, 100),
             ledger_batch=read.whole("LEDGER_BATCH", 1_000, 1, 5_000),
             review_ttl_seconds=read.whole("REVIEW_TTL_SECONDS", 86_400, 1, 30 * 86_400),
+            join_limit=read.whole("JOIN_LIMIT", 120, 0, 1_000_000),
+            trusted_proxies=read.networks("TRUSTED_PROXIES"),
+            max_connections=read.whole("MAX_CONNECTIONS", 0, 0, 1_000_000),
+            connections_per_address=read.whole("CONNECTIONS_PER_ADDRESS", 0, 0, 1_000_000),
         )
         settings._check_secrets()
         settings._check_transport()
@@ -213,6 +224,13 @@ class _Reader:
         if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
             raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
         return int(value)
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        words = (self._environ.get(name) or "").replace(",", " ").split()
+        try:
+            return tuple(ip_network(word) for word in words)
+        except ValueError as error:
+            raise BadSetting(f"{name} must be addresses or networks such as 10.0.0.0/8: {error}") from None
 
     def ratio(self, name: str, default: float, least: float, most: float) -> float:
         value = self._environ.get(name) or str(default)

@@ -20,6 +20,13 @@ SECONDS = Histogram(
 )
 SOCKETS = Gauge("ticketcraze_open_sockets", "Open websockets.", registry=REGISTRY)
 BORROWED = Gauge("ticketcraze_database_connections_borrowed", "MySQL connections in use.", registry=REGISTRY)
+CONNECTIONS = Gauge("ticketcraze_open_connections", "Open client connections.", registry=REGISTRY)
+TURNED_AWAY = Counter(
+    "ticketcraze_connections_turned_away_total",
+    "Connections refused or ended, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

@@ -1,0 +1,49 @@
+"""Where a request comes from, when proxies stand in between."""
+
+from collections.abc import Sequence
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from app.settings import Network
+
+SITE_BITS = 64  # the smallest IPv6 network that a subscriber gets
+
+
+def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Whoever is behind the trusted proxies: the rightmost address of X-Forwarded-For that is not one of them.
+
+    `peer` is the other end of the connection, `forwarded` the header's values in order. Only what a trusted proxy
+    wrote counts: anything further left may have been made up.
+    """
+    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
+    address = peer
+    while hops and is_trusted(address, trusted):
+        hop = hops.pop()
+        try:
+            address = str(ip_address(hop))
+        except ValueError:  # a proxy that hides its clients: they share its limits
+            break
+    return address
+
+
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether this is one of our own proxies."""
+    if not trusted:
+        return False
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in trusted)
+
+
+def address_prefix(address: str) -> str:
+    """What limits count by: an IPv4 address, or the /64 of an IPv6 one; text that is neither stays as it is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((parsed, SITE_BITS), strict=False))
+    return address

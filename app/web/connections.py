@@ -1,0 +1,458 @@
+"""The connections of this process: how many there may be, and for how long each may keep us waiting.
+
+uvicorn has no limit for the time until a request is whole, for silent connections or for the size of a head. Here
+a connection is always in one phase, and each phase has its end; when the process holds as many connections as it
+may, those that have said nothing yet give way first.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.live.frames import FrameProtocol
+from app.settings import Network
+from app.watch.metrics import CONNECTIONS, TURNED_AWAY
+from app.web.addresses import address_prefix, is_trusted
+from app.web.problems import Problem
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_A_TURN = 64  # of the event loop; libuv's own accepts one, and a busy loop starves its door
+SLICE_BYTES = 16_384  # fed to the parser at once: more cannot pass before the limits are looked at
+SWEEP_SECONDS = 0.5
+PAUSE_SECONDS = 0.5  # without accepting, once there are no more files to be had
+PIPELINED = 16  # requests sent before their answers came
+LEAST_TAKEN_BYTES = 16_384  # of an answer, in the time that a reader may stall
+DISCARDED_BYTES = 1_048_576  # read and thrown away behind a refusal, so that it is not lost to a reset
+NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+INSIDE_PATHS = (b"/api/v1/payments/callbacks/", b"/healthz", b"/readyz", b"/metrics")
+INSIDE_HEADERS = (b"cookie", b"authorization")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may take; seconds for each phase of a connection."""
+
+    connections: int  # of this process
+    per_address: int  # of one IPv4 address or IPv6 /64; trusted proxies have no such limit
+    trusted: Sequence[Network] = ()
+    head_bytes: int = 32_768
+    fields: int = 100
+    url_bytes: int = 8_192
+    head_seconds: float = 10
+    body_seconds: float = 20
+    stalled_seconds: float = 30  # taking nothing of an answer
+    idle_seconds: float = 30  # between two requests
+    handshake_seconds: float = 10
+    closing_seconds: float = 2
+
+    @property
+    def crowded(self) -> int:
+        """From here on only who was here before is served: the rest of the places is kept for them."""
+        return self.connections * 9 // 10
+
+
+class Phase(Enum):
+    """What a connection is waiting for. One that waits for us is in none."""
+
+    HEAD = auto()  # a request's first bytes, or the rest of its head
+    BODY = auto()
+    STALLED = auto()  # that the client takes the answer
+    IDLE = auto()  # the next request
+    HANDSHAKE = auto()
+    CLOSING = auto()  # that the client hears the refusal
+
+
+GIVE_WAY = (Phase.CLOSING, Phase.HEAD, Phase.IDLE)  # to a newcomer, in this order
+
+
+class Held(Protocol):
+    """A connection, as the door sees it."""
+
+    phase: Phase | None
+    since: float
+    address: str
+    transport: asyncio.Transport
+
+    def expire(self, phase: Phase) -> None:
+        """The phase took too long."""
+
+
+class Door:
+    """Accepts connections, counts them, and ends those that take too long."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._phases: dict[Phase, dict[Held, None]] = {phase: {} for phase in Phase}  # the longest there first
+        self._seconds = {
+            Phase.HEAD: limits.head_seconds,
+            Phase.BODY: limits.body_seconds,
+            Phase.STALLED: limits.stalled_seconds,
+            Phase.IDLE: limits.idle_seconds,
+            Phase.HANDSHAKE: limits.handshake_seconds,
+            Phase.CLOSING: limits.closing_seconds,
+        }
+        self._by_address: Counter[str] = Counter()
+        self.open_connections = 0
+        self._connecting: set[asyncio.Task[Any]] = set()
+        self._listeners: dict[socket.socket, Callable[[str], asyncio.Protocol]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._spare = -1  # a file kept for the moment when there is no other
+
+    def open(self, listener: socket.socket, make: Callable[[str], asyncio.Protocol]) -> None:
+        """Accepts on a listening socket from now on; `make` is given the client's address."""
+        listener.setblocking(False)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
+        self._listeners[listener] = make
+        self._listen(listener)
+        if self._sweeping is None:
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+            self._sweep()
+
+    def close(self) -> None:
+        """Accepts no more; whoever is inside stays."""
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
+
+    async def wait_closed(self) -> None:
+        """As uvicorn asks of a server: nothing is left to wait for."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether only who was here before is served: those that would give way do not count."""
+        return self.open_connections - sum(len(self._phases[phase]) for phase in GIVE_WAY) >= self.limits.crowded
+
+    def move(self, held: Held, phase: Phase | None) -> None:
+        """The connection is in this phase now; its time begins unless it was there already."""
+        if held.phase is phase:
+            return
+        if held.phase is not None:
+            self._phases[held.phase].pop(held, None)
+        held.phase = phase
+        if phase is not None:
+            held.since = asyncio.get_running_loop().time()
+            self._phases[phase][held] = None
+
+    def leave(self, held: Held) -> None:
+        """The connection has ended."""
+        self.move(held, None)
+        self.open_connections -= 1
+        self._by_address[held.address] -= 1
+        if self._by_address[held.address] <= 0:
+            del self._by_address[held.address]
+
+    def _listen(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                client, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in NO_FILES:
+                    raise
+                self._relieve(listener, error)
+                return
+            self._let_in(client, str(peer[0]), self._listeners[listener])
+
+    def _let_in(self, client: socket.socket, peer: str, make: Callable[[str], asyncio.Protocol]) -> None:
+        address = address_prefix(peer)
+        trusted = is_trusted(peer, self.limits.trusted)
+        if self._by_address[address] >= self.limits.per_address and not trusted:
+            _turn_away(client, "address")
+            return
+        if self.open_connections >= self.limits.connections and not self._make_room():
+            _turn_away(client, "full")
+            return
+        self.open_connections += 1
+        self._by_address[address] += 1
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        connecting = loop.create_task(loop.connect_accepted_socket(lambda: make(address), client))
+        self._connecting.add(connecting)
+        connecting.add_done_callback(self._connecting.discard)
+
+    def _make_room(self) -> bool:
+        """Ends the connection that is missed least; False when all are in use."""
+        for phase in GIVE_WAY:
+            for held in self._phases[phase]:
+                TURNED_AWAY.labels("gave_way").inc()
+                self.move(held, None)
+                held.transport.abort()
+                return True
+        return False
+
+    def _relieve(self, listener: socket.socket, error: OSError) -> None:
+        """No file is left for another connection: one is told so with the spare one, the others wait."""
+        log.warning("no connection can be accepted: %s", error.strerror)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        loop.call_later(PAUSE_SECONDS, self._listen, listener)
+        self._make_room()
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+            with suppress(OSError):
+                _turn_away(listener.accept()[0], "files")
+        with suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for phase, there in self._phases.items():
+            late = []
+            for held in there:
+                if now - held.since < self._seconds[phase]:
+                    break
+                late.append(held)
+            for held in late:
+                self.move(held, None)
+                held.expire(phase)
+        if self._spare < 0:
+            with suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY)
+        CONNECTIONS.set(self.open_connections)
+        self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings, and the door that its protocols report to."""
+
+    def __init__(self, app: Any, door: Door, **options: Any) -> None:
+        super().__init__(app, http=Connection, ws=Socket, **options)
+        self.door = door
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with limits: on the head while it comes, and on the time for each part."""
+
+    def __init__(self, config: Config, state: ServerState, app_state: dict[str, Any], address: str) -> None:
+        super().__init__(config, state, app_state)
+        self.address = address
+        self.phase: Phase | None = None
+        self.since = 0.0
+        self._door = config.door
+        self._limits = config.door.limits
+        self._part: Phase | None = Phase.HEAD  # of a request that is read; None between two
+        self._has_begun = False  # that is, at least a byte of its head is there
+        self._head_bytes = 0  # as they came, in slices
+        self._field_bytes = 0  # as they were parsed
+        self._is_known = False  # the client, by a cookie or a token; nothing is checked yet
+        self._refusal = ""  # the code of a problem
+        self._discarded = 0
+        self._unsent_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._door.move(self, Phase.HEAD)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._door.leave(self)
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase is Phase.CLOSING:
+            self._discarded += len(data)
+            if self._discarded > DISCARDED_BYTES:
+                self.transport.abort()
+            return
+        self._unset_keepalive_if_required()
+        view = memoryview(data)
+        for start in range(0, len(data), SLICE_BYTES):
+            part = view[start : start + SLICE_BYTES]
+            self._head_bytes += len(part)
+            try:
+                self.parser.feed_data(part)
+            except httptools.HttpParserUpgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                self.cycle.keep_alive = False  # another protocol was offered: the answer is an ordinary one
+                break
+            except httptools.HttpParserError:
+                self._refuse(self._refusal or "malformed")
+                return
+            if self._part is Phase.HEAD and self._head_bytes > self._limits.head_bytes + SLICE_BYTES:
+                self._refuse("head_too_large")
+                return
+        self._move_on()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if len(self.pipeline) >= PIPELINED:
+            self._give_up("malformed")
+        self._part, self._has_begun, self._is_known = Phase.HEAD, True, False
+        self._head_bytes = self._field_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._limits.url_bytes:
+            self._give_up("url_too_long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._field_bytes += len(name) + len(value)
+        if len(self.headers) > self._limits.fields or self._field_bytes > self._limits.head_bytes:
+            self._give_up("head_too_large")
+        if self.headers[-1][0] in INSIDE_HEADERS:
+            self._is_known = True
+
+    def on_headers_complete(self) -> None:
+        if self._door.is_crowded and (self.parser.should_upgrade() or not self._may_stay()):
+            TURNED_AWAY.labels("crowded").inc()
+            self._give_up("busy")
+        super().on_headers_complete()
+        self._part = Phase.BODY
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._part, self._has_begun = None, False
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self._part is Phase.BODY and self.cycle.response_complete:
+            self._linger()  # answered before the body had come: nobody will read the rest
+        else:
+            self._move_on()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._door.move(self, None)
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unsent_bytes = self.transport.get_write_buffer_size()
+        self._move_on()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._move_on()
+
+    def expire(self, phase: Phase) -> None:
+        """The phase took too long: says so where a request had begun, else just closes."""
+        if phase is Phase.STALLED and self._takes_some():
+            self._door.move(self, phase)
+            return
+        TURNED_AWAY.labels(phase.name.lower()).inc()
+        if phase is Phase.BODY or (phase is Phase.HEAD and self._has_begun):
+            self._refuse("too_slow")
+        elif phase is Phase.IDLE and not self.transport.get_write_buffer_size():
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+    def _move_on(self) -> None:
+        if self.phase is Phase.CLOSING or self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            self._door.move(self, Phase.STALLED)
+        elif self._part is not None:
+            self._door.move(self, self._part)
+        elif self.cycle is None or self.cycle.response_complete:
+            self._door.move(self, Phase.IDLE)
+        else:
+            self._door.move(self, None)
+
+    def _takes_some(self) -> bool:
+        """Whether the client took something of a large answer since it was last looked at."""
+        before, self._unsent_bytes = self._unsent_bytes, self.transport.get_write_buffer_size()
+        return self._unsent_bytes <= before - LEAST_TAKEN_BYTES
+
+    def _may_stay(self) -> bool:
+        return self._is_known or self.url.startswith(INSIDE_PATHS)
+
+    def _give_up(self, code: str) -> None:
+        """Out of a callback of the parser: it stops, and the request is refused."""
+        self._refusal = code
+        raise ValueError(code)
+
+    def _refuse(self, code: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.cycle.response_started or self.pipeline:
+                self.transport.abort()  # in the middle of another answer nothing can be said
+                return
+            self.cycle.disconnected = True  # the application learns that nobody is there any more
+            self.cycle.message_event.set()
+        self.transport.write(raw_answer(code))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Says no more, and reads on for a moment: closing at once would reset what was just written."""
+        self._door.move(self, Phase.CLOSING)
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+
+class Socket(FrameProtocol):
+    """The websocket that a connection became."""
+
+    phase: Phase | None = None
+    since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._door = cast(Config, self.config).door
+        before = cast(Connection, cast(asyncio.Transport, transport).get_protocol())
+        self.address = before.address
+        super().connection_made(transport)
+        self._door.move(self, Phase.HANDSHAKE)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._door.leave(self)
+        super().connection_lost(error)
+
+    def expire(self, phase: Phase) -> None:
+        """Nobody accepted or refused in time."""
+        if not self.handshake_complete:
+            TURNED_AWAY.labels(phase.name.lower()).inc()
+            self.transport.abort()
+
+
+def raw_answer(code: str) -> bytes:
+    """A problem as the last bytes of a connection."""
+    response = Problem(code).response()
+    status = HTTPStatus(response.status_code)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [name + b": " + value for name, value in response.raw_headers]
+    lines += [b"cache-control: no-store", b"x-content-type-options: nosniff", b"connection: close", b"", b""]
+    return b"\r\n".join(lines) + bytes(response.body)
+
+
+def _turn_away(client: socket.socket, reason: str) -> None:
+    """Says that there are too many, to somebody who was not let in."""
+    TURNED_AWAY.labels(reason).inc()
+    with client, suppress(OSError):
+        client.setblocking(False)
+        client.send(raw_answer("busy"))
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(65_536):  # what is unread would reset the answer away
+            pass

@@ -1,0 +1,1 @@
+"""The server's edge against clients that are slow, silent, greedy or too many."""
