@@ -87,8 +87,10 @@ def test_tries_at_once_are_counted_before_any_password_is_looked_at(stack: Stack
         with browser(stack, address) as client:
             return sign_in(client, admin.name, f"wrong {n}")
 
-    with ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(attempt, range(30)))
+    answers: list[httpx.Response] = []
+    for _ in range(3):  # the queue of passwords to be checked is not what limits them
+        with ThreadPoolExecutor(30) as pool:
+            answers += pool.map(attempt, range(30))
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {401, 429}
     assert statuses.count(401) <= BY_NAME_AND_ADDRESS[0]
