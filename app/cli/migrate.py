@@ -3,9 +3,9 @@
 import argparse
 from urllib.parse import urlsplit
 
-from app.cli.command import Answer, Commands
+from app.cli.command import Answer, Commands, Failed
 from app.infra.kafka import create_topics
-from app.infra.migrations import grant, migrate
+from app.infra.migrations import MigrationFailed, grant, migrate
 from app.infra.mysql import open_database_as_owner
 from app.settings import Settings
 
@@ -19,7 +19,10 @@ def add(commands: Commands) -> None:
 
 async def _migrate(settings: Settings, arguments: argparse.Namespace) -> Answer:
     async with open_database_as_owner(settings) as database:
-        done = await migrate(database)
+        try:
+            done = await migrate(database)
+        except (MigrationFailed, TimeoutError) as error:
+            raise Failed(str(error)) from error
         user = urlsplit(settings.database_url).username
         if user and user != urlsplit(settings.owner_database_url).username:
             await grant(database, user)

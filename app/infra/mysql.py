@@ -52,9 +52,9 @@ class Connection:
         rows = await self.fetch_all(statement, args)
         return rows[0] if rows else None
 
-    async def execute(self, statement: str, args: Sequence[Any] = ()) -> int:
+    async def execute(self, statement: str, args: Sequence[Any] = (), seconds: float = STATEMENT_SECONDS) -> int:
         """Runs a statement; the id of the row it inserted, or how many rows it changed."""
-        async with asyncio.timeout(STATEMENT_SECONDS), self._raw.cursor() as cursor:
+        async with asyncio.timeout(seconds), self._raw.cursor() as cursor:
             changed = await cursor.execute(statement, args or None)
             return int(cursor.lastrowid or changed)
 

@@ -2,19 +2,18 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 from asyncmy.errors import MySQLError
 
-from app.infra.migrations import APPEND_ONLY, FOLDER, migrate, statements
+from app.infra.migrations import APPEND_ONLY, BOOKKEEPING, FOLDER, migrate
 from app.infra.mysql import Connection, Database, DatabaseUnavailable, Row, open_database
+from app.infra.statements import statements
 from app.settings import Settings
 from tests.world.apart import scratch
 
 SCHEMA = FOLDER.parent / "schema.sql"
 DENIED = (1142, 1143)  # this user may not do that to this table, or to this column
-HISTORY = "schema_migrations"  # kept by the runner itself
 
 
 async def apply_schema(database: Database) -> None:
@@ -24,7 +23,7 @@ async def apply_schema(database: Database) -> None:
 
 
 async def tables(connection: Connection) -> set[str]:
-    return {str(next(iter(row.values()))) for row in await connection.fetch_all("SHOW TABLES")} - {HISTORY}
+    return {str(next(iter(row.values()))) for row in await connection.fetch_all("SHOW TABLES")} - set(BOOKKEEPING)
 
 
 async def form(database: Database) -> dict[str, str]:
@@ -88,19 +87,6 @@ def test_the_running_books_have_this_form(env: dict[str, str]) -> None:
 
     schema, running = asyncio.run(forms())
     assert schema == running
-
-
-def test_statements_are_found_between_comments() -> None:
-    text = "-- first; not this\nCREATE TABLE a (b INT); -- second;\n\nDROP TABLE a;\n"
-    assert statements(text) == ["CREATE TABLE a (b INT)", "DROP TABLE a"]
-
-
-def test_no_migration_says_anything_of_its_own_behind_a_semicolon() -> None:
-    """The runner splits at semicolons and drops comments, so neither may stand within quotes."""
-    for path in [SCHEMA, *Path(FOLDER).glob("*.sql")]:
-        for quoted in re.findall(r"'[^']*'", re.sub(r"--[^\n]*", "", path.read_text())):
-            assert ";" not in quoted
-            assert "--" not in quoted
 
 
 @pytest.fixture
