@@ -14,7 +14,6 @@ from tests.world.machine import ROOT as ROOT
 from tests.world.stack import Stack as Stack
 from tests.world.stack import started
 
-
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
