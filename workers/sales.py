@@ -53,7 +53,8 @@ async def work(settings: Settings, stop: Stop) -> None:
             for event in await events.never_on_sale(database):
                 await events.put_on_sale(database, redis, event)
                 log.info("event %s is on sale", event.id)
-            await events.follow_redis(database, redis, await events.events_on_sale(redis))
+            on_sale = {*await events.events_on_sale(redis), *await events.not_closed(database)}
+            await events.follow_redis(database, redis, sorted(on_sale))
 
         async def purge() -> None:
             for event in await events.over(database, redis):

@@ -254,6 +254,11 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
         log.warning("event %s: %s set it to %s; the books will follow", event.id, who, state)
 
 
+async def not_closed(database: Database) -> list[int]:
+    """The ids of events that are not closed as far as the books know, whoever looks after them in Redis."""
+    return [row["id"] for row in await database.fetch_all("SELECT id FROM events WHERE state <> 'closed'")]
+
+
 async def follow_redis(database: Database, redis: Redis, event_ids: Sequence[int]) -> None:
     """Writes into the books what Redis says of these sales: state, notice, opening and pauses."""
     sales = await _sales(redis, event_ids)
