@@ -112,7 +112,8 @@ CREATE TABLE payments (
     KEY payments_status (status)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- Money that came after its order gave its stock up, while nobody could say whether that is gone.
+-- Money that nobody decided about yet: it came after its order gave its stock up, while nobody could say whether
+-- that is gone, or for an order that is in no books.
 CREATE TABLE late_charges (
     payment_id CHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     order_id   CHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

@@ -6,6 +6,8 @@ the callback had come. The verdict of the checks is kept for the dashboard.
 
 import logging
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -19,10 +21,13 @@ from app.orders.facts import records
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.providers import open_providers
 from app.payments.reconciliation import OVERLAP_MS, booked, booked_until, look, write_booked_until
+from app.sale.events import UnknownEvent, event_by_id, events_on_sale
 from app.settings import PROVIDERS, Settings
 from app.units import iso, now_ms
 from app.watch.processes import reporting
 from app.watch.verify import verify
+from app.watch.verify.finding import MOST_NAMED
+from app.watch.verify.rest import money_in_dlq
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)
@@ -57,7 +62,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                 await of_one.compare()
             began_at = time.monotonic()
             if began_at >= next_verdict_at:
-                await judge(settings, redis, database)
+                await judge(settings, redis, database, charges)
                 took_seconds = time.monotonic() - began_at
                 next_verdict_at = began_at + max(VERDICT_SECONDS, took_seconds * REST_FACTOR)
 
@@ -102,6 +107,11 @@ class Charges:
             log.warning("%s", error)
         await self._tell()
 
+    def trouble(self) -> str:
+        """What of the provider's charges is not in the books though the ledger was told; empty when nothing is."""
+        told = sum(charge.pause_seconds > FIRST_PAUSE_SECONDS for charge in self._unbooked.values())
+        return f"{told} charges of {self._provider.name} are not in the books" if told else ""
+
     async def _look_far(self) -> None:
         since_ms = await booked_until(self._database, self._provider.name)
         oldest_unbooked_ms, newest_ms = await self._look(since_ms - OVERLAP_MS)
@@ -141,21 +151,27 @@ class Charges:
                 await self._producer.send(records(*facts))
 
 
-async def judge(settings: Settings, redis: Redis, database: Database) -> None:
-    """Checks what must always be true, and keeps the verdict."""
-    checks = await verify(settings, redis, database, None, None)
-    failed = [f"{check.title}: {check.detail}" for check in checks if not check.ok]
-    for line in failed:
-        log.error("%s", line)
+async def judge(settings: Settings, redis: Redis, database: Database, charges: Sequence[Charges]) -> None:
+    """Checks what must always be true of the sales that are not over, and keeps the verdict."""
+    failed = []
+    for event_id in await events_on_sale(redis):
+        with suppress(UnknownEvent):
+            event = await event_by_id(database, event_id)
+            checks = await verify(settings, redis, database, event, None)
+            failed += [f"{event.slug}: {check.title}: {check.detail}" for check in checks if not check.ok]
     async with open_orders_log(settings) as orders_log:
         facts_behind, _ = await orders_log.lag()
-        dead_letters = await orders_log.dlq()
+        letters = await orders_log.dlq()
+    failed += await money_in_dlq(database, letters)
+    failed += [line for of_one in charges if (line := of_one.trouble())]
+    for line in failed:
+        log.error("%s", line)
     verdict = {
         "ok": not failed,
         "checked_at": iso(now_ms()),
-        "failed": failed,
+        "failed": failed[:MOST_NAMED],
         "lag": facts_behind,
-        "dlq": dead_letters.reasons.total() + len(dead_letters.unexplained),
+        "dlq": len(letters),
     }
     await redis.set(VERDICT, msgspec.json.encode(verdict))
 

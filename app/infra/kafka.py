@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -22,6 +21,7 @@ COORDINATOR_SECONDS = 20.0
 PARTITIONS = 16
 MOST_RECORDS = 10_000  # the newest of a partition of the dlq
 READ_MS = 500
+REPLAYED = "replayed"  # header of the record that says which dead letter was told again
 FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question wait behind it
 
 Offsets = dict[TopicPartition, int]
@@ -156,9 +156,11 @@ async def create_topics(settings: Settings) -> None:
     try:
         await admin.start()
         replicas = min(3, len((await admin.describe_cluster())["brokers"]))
+        # A fact that was confirmed outlives the loss of a broker; the dlq is nobody's to forget.
+        safe = {"min.insync.replicas": str(max(1, replicas - 1))}
         topics = [
-            NewTopic(settings.orders_topic, PARTITIONS, replicas),
-            NewTopic(dlq_topic(settings), 1, replicas),
+            NewTopic(settings.orders_topic, PARTITIONS, replicas, topic_configs=safe),
+            NewTopic(dlq_topic(settings), 1, replicas, topic_configs={**safe, "retention.ms": "-1"}),
         ]
         answer = (await admin.create_topics(topics)).to_object()
         await _wait_for_coordinator(admin, settings.ledger_group)
@@ -196,12 +198,15 @@ async def _wait_for_coordinator(admin: AIOKafkaAdminClient, group: str) -> None:
                 await asyncio.sleep(0.1)
 
 
-@dataclass
-class DeadLetters:
-    """The dlq: how many records for each reason, and which (partition:offset) have none."""
+@dataclass(frozen=True)
+class DeadLetter:
+    """A record of the dlq. `id` is its partition and offset, as in "0:17"; `reason` may be empty."""
 
-    reasons: Counter[str] = field(default_factory=Counter)
-    unexplained: list[str] = field(default_factory=list)
+    id: str
+    key: str
+    value: bytes
+    reason: str
+    at_ms: int
 
 
 class OrdersLog:
@@ -240,10 +245,11 @@ class OrdersLog:
             behind += max(0, end - (at if firsts[partition] <= at <= lasts[partition] else firsts[partition]))
         return behind
 
-    async def dlq(self) -> DeadLetters:
-        """What is in the dlq."""
+    async def dlq(self) -> list[DeadLetter]:
+        """What is in the dlq and was not replayed, oldest first: of the newest MOST_RECORDS records."""
         partitions = self._partitions(dlq=True)
-        letters = DeadLetters()
+        letters: dict[str, DeadLetter] = {}
+        replayed: set[str] = set()
         async with _in_time():
             firsts = await self._consumer.beginning_offsets(partitions)
             ends = await self._consumer.end_offsets(partitions)
@@ -253,13 +259,29 @@ class OrdersLog:
             while any([await self._consumer.position(p) < ends[p] for p in partitions]):
                 batches = await self._consumer.getmany(*partitions, timeout_ms=READ_MS)
                 for record in (record for records in batches.values() for record in records):
-                    reason = dict(record.headers).get("reason", b"").decode(errors="replace")
-                    if reason:
-                        letters.reasons[reason] += 1
-                    else:
-                        letters.unexplained.append(f"{record.partition}:{record.offset}")
+                    said = {name: value.decode(errors="replace") for name, value in record.headers}
+                    if REPLAYED in said:
+                        replayed.add(said[REPLAYED])
+                        continue
+                    letter = DeadLetter(
+                        id=f"{record.partition}:{record.offset}",
+                        key=(record.key or b"").decode(errors="replace"),
+                        value=record.value or b"",
+                        reason=said.get("reason", ""),
+                        at_ms=record.timestamp,
+                    )
+                    letters[letter.id] = letter
             self._consumer.pause(*partitions)
-        return letters
+        return [letter for letter in letters.values() if letter.id not in replayed]
+
+
+async def replay(settings: Settings, producer: Producer, letter: DeadLetter) -> None:
+    """Tells the ledger of a dead letter again, then notes in the dlq that it was. Raises KafkaUnavailable.
+
+    A fact that comes twice changes nothing, so an interrupted replay may be repeated.
+    """
+    await producer.send([(letter.key, letter.value)])
+    await producer.send([(letter.key, b"")], dlq_topic(settings), [(REPLAYED, letter.id.encode())])
 
 
 @asynccontextmanager

@@ -91,11 +91,11 @@ def money_kept(order: Order) -> Counter[str]:
 
 
 def undecided(order: Order) -> list[Payment]:
-    """Charges that came after the stock was given up, and neither bought it back nor are on their way back.
+    """Charges that came without an order, or after the stock was given up, and are not on their way back.
 
     One whose refund was refused was decided, and is left to people.
     """
-    if order.status not in ("EXPIRED", "CANCELED"):
+    if order.status not in (UNKNOWN, "EXPIRED", "CANCELED"):
         return []
     refused = {p.parent_id for p in order.payments if p.status == "REFUND_FAILED"}
     return [charge for charge in _unreturned(order) if charge.id not in refused]

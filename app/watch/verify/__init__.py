@@ -1,7 +1,7 @@
 """What must always be true, checked against the running servers: `ticketcraze verify`.
 
 1 to 6 hold at every instant, in the middle of a sale too: Redis is read by one script an event, MySQL in one
-snapshot. 7 to 10 compare the parts with each other, so they count only when nothing is on its way between them.
+snapshot. 7 to 11 compare the parts with each other, so they count only when nothing is on its way between them.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from app.sale.catalog import Event
 from app.sale.events import list_events
 from app.settings import Settings
 from app.watch.verify.books import Books, snapshot
+from app.watch.verify.charges import check_charges
 from app.watch.verify.finding import Figures, Finding
 from app.watch.verify.rest import check_answers, check_leaks, check_motion, read_motion
 from app.watch.verify.stock import check_holds, check_sum, compare, read_sales
@@ -33,9 +34,10 @@ TITLES = {
     5: "Refunds stay within their charges, and the money kept is what the orders say",
     6: "Every transaction of a provider is counted once",
     7: "Redis and MySQL count the same",
-    8: "Nothing is on its way, and whatever is in the dlq says why",
+    8: "Nothing is on its way, and the dlq says why and holds no money",
     9: "Every order that was answered exists once, and no other",
     10: "No hold is overdue, and no process is silent or leaks",
+    11: "Every charge of a provider is booked, for an order or on its way back",
 }
 
 
@@ -55,8 +57,8 @@ async def verify(
 ) -> list[Check]:
     """Checks one event, or all of them for None: 1 to 6 without `at_rest_seconds`.
 
-    With it: waits so many seconds at most until nothing is on its way, then checks all ten. If something happened
-    while it looked, it looks again, as long as there is time.
+    With it: waits this many seconds at most until nothing is on its way, then checks all eleven. If something
+    happened while it looked, it looks again, as long as there is time.
 
     Raises RedisError, DatabaseUnavailable, KafkaUnavailable.
     """
@@ -72,9 +74,10 @@ async def verify(
             if motion.none or time.monotonic() >= deadline:
                 checks = [
                     *await _check_always(redis, database, events, event_id),
-                    _check(8, await check_motion(log, motion)),
+                    _check(8, await check_motion(database, log, motion)),
                     _check(9, await check_answers(redis, database, events, event_id)),
-                    _check(10, await check_leaks(redis, events)),
+                    _check(10, await check_leaks(redis, database, events)),
+                    _check(11, await check_charges(settings, database, events, event)),
                 ]
                 if time.monotonic() >= deadline:
                     return checks

@@ -248,6 +248,15 @@ class Books:
             )
         return finding
 
+    async def late_charges(self) -> int:
+        """How many charges came too late, while nobody could say whether their tickets are gone."""
+        row = await self._connection.fetch_one(
+            "SELECT COUNT(*) AS charges FROM late_charges l JOIN orders o ON o.id = l.order_id"
+            " WHERE (%s IS NULL OR o.event_id = %s)",
+            self._event,
+        )
+        return int(row["charges"]) if row else 0
+
     async def refunds_pending(self) -> int:
         """How many refunds are on their way."""
         row = await self._connection.fetch_one(

@@ -2,22 +2,33 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from redis.asyncio import Redis
 
-from app.infra.kafka import OrdersLog
-from app.infra.keys import key
-from app.infra.mysql import Database
-from app.orders.reservations import due_holds
+from app.ids import event_of
+from app.infra.kafka import DeadLetter, OrdersLog
+from app.infra.keys import key, order_key
+from app.infra.mysql import Database, in_list
+from app.orders.facts import (
+    PaymentSucceeded,
+    RefundFailed,
+    RefundRequested,
+    RefundSucceeded,
+    UndecodableFact,
+    decode,
+)
+from app.orders.reservations import due_holds, not_held
 from app.sale.catalog import Event
 from app.watch.processes import REPORT_SECONDS, Report, reports
 from app.watch.verify.books import Books
 from app.watch.verify.finding import MOST_NAMED, Figures, Finding
 
 HOLD_GRACE_MS = 15_000
+BOOKS_GRACE_SECONDS = 90  # the expiry worker looks there every 15 seconds, 30 after the end
 SAMPLES = 3
 OPEN_FILES = 200  # of a process without sockets
 OPEN_FILES_A_SOCKET = 2
@@ -39,12 +50,13 @@ class Motion:
     lag: int
     refunds_pending: int
     due_holds: int
+    late_charges: int
     facts: int
 
     @property
     def none(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self.outbox or self.lag or self.refunds_pending or self.due_holds)
+        return not (self.outbox or self.lag or self.refunds_pending or self.due_holds or self.late_charges)
 
 
 async def read_motion(
@@ -56,21 +68,49 @@ async def read_motion(
         outbox += await redis.xlen(key(event.id, "outbox"))
         due += len(await due_holds(redis, event.id, MOST_NAMED))
     async with database.connection() as connection:
-        refunds_pending = await Books(connection, event_id).refunds_pending()
+        books = Books(connection, event_id)
+        refunds_pending, late_charges = await books.refunds_pending(), await books.late_charges()
     lag, facts = await log.lag()
-    return Motion(outbox, lag, refunds_pending, due, facts)
+    return Motion(outbox, lag, refunds_pending, due, late_charges, facts)
 
 
-async def check_motion(log: OrdersLog, motion: Motion) -> Finding:
-    """8: the outbox is empty, the ledger has read all facts, and what is in the dlq has a reason."""
-    figures: Figures = {"outbox": motion.outbox, "lag": motion.lag, "refunds_pending": motion.refunds_pending}
+async def check_motion(database: Database, log: OrdersLog, motion: Motion) -> Finding:
+    """8: the outbox is empty, the ledger has read all facts, what is in the dlq has a reason and is no money."""
+    figures: Figures = {
+        "outbox": motion.outbox,
+        "lag": motion.lag,
+        "refunds_pending": motion.refunds_pending,
+        "late_charges": motion.late_charges,
+    }
     problems = [f"{name}: {count}" for name, count in figures.items() if count]
     letters = await log.dlq()
-    figures["dlq"] = letters.reasons.total() + len(letters.unexplained)
-    for reason, count in letters.reasons.most_common(REASONS_SHOWN):
+    figures["dlq"] = len(letters)
+    for reason, count in Counter(letter.reason for letter in letters if letter.reason).most_common(REASONS_SHOWN):
         figures[f"dlq: {reason[:80]}"] = count
-    problems += [f"dlq record {record}: no reason" for record in letters.unexplained]
+    problems += [f"dlq record {letter.id}: no reason" for letter in letters if not letter.reason]
+    problems += await money_in_dlq(database, letters)
     return Finding(figures, problems)
+
+
+async def money_in_dlq(database: Database, letters: Sequence[DeadLetter]) -> list[str]:
+    """The dead letters that are about money and did not get into the books in another way since."""
+    problems = []
+    for letter in letters:
+        try:
+            fact = decode(letter.value)
+        except UndecodableFact:
+            continue
+        if isinstance(fact, PaymentSucceeded):
+            row = await database.fetch_one(
+                "SELECT order_id FROM payments WHERE kind = 'CHARGE' AND provider = %s AND transaction_id = %s",
+                (fact.provider, fact.transaction_id),
+            )
+            if row and row["order_id"] == fact.order_id:
+                continue
+        if isinstance(fact, PaymentSucceeded | RefundRequested | RefundSucceeded | RefundFailed):
+            name = type(fact).__name__
+            problems.append(f"dlq record {letter.id}: {name} of order {fact.order_id}: {letter.reason}")
+    return problems
 
 
 async def check_answers(
@@ -96,7 +136,10 @@ async def check_answers(
             orders += len(rows)
             after = rows[-1]["id"]
         figures["orders"] = int(figures["orders"]) + orders
-    problems += [f"order {order_id}: answered, and not in the books" for order_id in answers]
+    # An order that the books refuse is rejected where it was held, and the dlq says why.
+    rejected = await _rejected(redis, list(answers))
+    figures["rejected"] = len(rejected)
+    problems += [f"order {id_}: answered, and not in the books" for id_ in answers if id_ not in rejected]
     for row in await database.fetch_all(
         "SELECT buyer_id, COUNT(*) AS orders FROM orders WHERE (%s IS NULL OR event_id = %s)"
         " GROUP BY event_id, buyer_id, idempotency_key HAVING orders > 1 LIMIT %s",
@@ -104,6 +147,14 @@ async def check_answers(
     ):
         problems.append(f"buyer {row['buyer_id']}: {row['orders']} orders for one key")
     return Finding(figures, problems)
+
+
+async def _rejected(redis: Redis, order_ids: Sequence[str]) -> set[str]:
+    async with redis.pipeline(transaction=False) as pipeline:
+        for order_id in order_ids:
+            pipeline.hget(order_key(event_of(order_id), order_id), "status")
+        statuses = await pipeline.execute()
+    return {id_ for id_, status in zip(order_ids, statuses, strict=True) if status == "REJECTED"}
 
 
 async def _read_answers(redis: Redis, event_id: int | None) -> tuple[dict[str, Answer], list[str]]:
@@ -131,8 +182,8 @@ async def _read_answers(redis: Redis, event_id: int | None) -> tuple[dict[str, A
     return answers, problems
 
 
-async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
-    """10: no hold is past its end, and no process is silent, keeps a connection borrowed or piles up files."""
+async def check_leaks(redis: Redis, database: Database, events: Sequence[Event]) -> Finding:
+    """10: no hold is past its end in Redis or in the books; no process is silent, leaks connections or files."""
     problems = []
     seconds, _ = await redis.time()
     overdue = 0
@@ -141,6 +192,9 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
             if end_ms + HOLD_GRACE_MS < seconds * 1000:
                 overdue += 1
                 problems.append(f"hold {order_id}: {seconds - end_ms // 1000} s past its end")
+    for order_id in await _overdue_in_books(redis, database, events):
+        overdue += 1
+        problems.append(f"order {order_id}: past its end in the books, and Redis has no hold for it")
     processes = await reports(redis)
     leaks = await _lasting_leaks(redis, processes)
     living = {process.name for process in processes if process.ok}
@@ -165,6 +219,19 @@ async def check_leaks(redis: Redis, events: Sequence[Event]) -> Finding:
         "most_open_files": max((process.open_files for process in processes), default=0),
     }
     return Finding(figures, problems)
+
+
+async def _overdue_in_books(redis: Redis, database: Database, events: Sequence[Event]) -> list[str]:
+    """Orders that hold stock in the books past their end, and for which Redis cannot say a later one."""
+    if not events:
+        return []
+    rows = await database.fetch_all(
+        "SELECT id FROM orders WHERE status IN ('PENDING', 'REVIEW')"  # noqa: S608  # placeholders
+        " AND expires_at < UTC_TIMESTAMP(3) - INTERVAL %s SECOND"
+        f" AND event_id IN {in_list(events)} ORDER BY expires_at LIMIT %s",
+        (BOOKS_GRACE_SECONDS, *(event.id for event in events), MOST_NAMED),
+    )
+    return await not_held(redis, [row["id"] for row in rows])
 
 
 async def _lasting_leaks(redis: Redis, processes: Sequence[Report]) -> dict[_Process, tuple[int, int]]:

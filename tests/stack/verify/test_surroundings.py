@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.ids import new_id, new_order_id
-from app.infra.kafka import KafkaUnavailable, dlq_topic, open_producer
+from app.infra.kafka import KafkaUnavailable, dlq_topic, open_orders_log, open_producer, replay
 from app.infra.keys import PROCESSES
 from app.orders.facts import (
     PaymentStarted,
@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.units import now_ms
 from app.watch.processes import Report
 from app.watch.verify import verify
-from tests.world.books import World, in_a_world
+from tests.world.books import World, in_a_world, paid
 
 
 async def report(world: World, name: str, pid: int, silent_ms: int = 0, **said: int) -> None:
@@ -132,10 +132,30 @@ def test_the_dlq_is_fine_as_long_as_every_record_says_why(own_topics: dict[str, 
             check = (await world.check())[8]
             assert check.ok
             assert check.figures == {
-                "outbox": 0, "lag": 0, "refunds_pending": 0, "dlq": 3, "dlq: no fact": 2, "dlq: unknown": 1,
+                "outbox": 0, "lag": 0, "refunds_pending": 0, "late_charges": 0, "dlq": 3, "dlq: no fact": 2, "dlq: unknown": 1,
             }  # fmt: skip
             await producer.send([("d", b"?")], dlq)
         assert await world.failing() == {8: "dlq record 0:3: no reason"}
+
+    in_a_world(own_topics, story)
+
+
+def test_money_in_the_dlq_is_told_until_it_is_replayed_or_booked(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        money = paid(new_order_id(world.event.id))
+        async with open_producer(world.settings) as producer:
+            await producer.send(records(money), dlq_topic(world.settings), [("reason", b"it could not be")])
+            assert (await world.failing()).keys() == {8}
+            async with open_orders_log(world.settings) as log:
+                (letter,) = await log.dlq()
+                assert (letter.id, letter.reason) == ("0:0", "it could not be")
+                await replay(world.settings, producer, letter)
+                assert await log.dlq() == []
+            assert await world.failing() == {8: "lag: 1"}, "the fact is on its way to the ledger again"
+
+            await producer.send(records(money), dlq_topic(world.settings), [("reason", b"again")])
+            await world.write(money)
+            assert await world.failing() == {8: "lag: 1"}, "what is in the books by another way is no trouble"
 
     in_a_world(own_topics, story)
 
