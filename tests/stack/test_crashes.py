@@ -91,7 +91,7 @@ async def check(settings: Settings, event: Event) -> None:
     async with open_redis(settings) as redis, open_database(settings) as database:
         checks = await verify(settings, redis, database, event, LIMIT_SECONDS)
         assert not [f"{c.title}: {c.detail}" for c in checks if not c.ok]
-        assert len(checks) == 10
+        assert len(checks) == 11
 
 
 @pytest.mark.parametrize(("worker", "step"), STEPS, ids=lambda part: part.replace(" ", "-"))
@@ -109,7 +109,7 @@ def test_a_worker_killed_at_a_step_loses_nothing_and_repeats_nothing(stack: Stac
                 check=False,
             )
         assert died.returncode == -signal.SIGKILL, "the worker never came to that step"
-        with processes(env, "workers.relay", "workers.ledger"):
+        with processes(env, "workers.relay", "workers.ledger", "sandbox.server"):
             wait_for_statuses(settings, {"PENDING": ORDERS})
             asyncio.run(pay(settings, order_ids[::2]))
             wait_for_statuses(settings, {"PENDING": ORDERS // 2, "CONFIRMED": ORDERS // 2})
