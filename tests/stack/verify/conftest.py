@@ -11,7 +11,7 @@ from tests.world.stack import Stack
 @pytest.fixture(scope="package")
 def own_env(stack: Stack) -> Iterator[dict[str, str]]:
     """Settings that lead to a schema, a Redis database and topics of our own."""
-    with apart(stack) as env:
+    with apart(stack, SANDBOX_URL=stack.env["SANDBOX_URL"]) as env:
         yield env
 
 
