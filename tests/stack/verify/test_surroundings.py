@@ -132,7 +132,8 @@ def test_the_dlq_is_fine_as_long_as_every_record_says_why(own_topics: dict[str, 
             check = (await world.check())[8]
             assert check.ok
             assert check.figures == {
-                "outbox": 0, "lag": 0, "refunds_pending": 0, "late_charges": 0, "dlq": 3, "dlq: no fact": 2, "dlq: unknown": 1,
+                "outbox": 0, "lag": 0, "refunds_pending": 0, "late_charges": 0, "dlq": 3,
+                "dlq: no fact": 2, "dlq: unknown": 1,
             }  # fmt: skip
             await producer.send([("d", b"?")], dlq)
         assert await world.failing() == {8: "dlq record 0:3: no reason"}
