@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -95,7 +95,7 @@ async def everything(world: World) -> dict[str, Any]:
     found["holds"] = await world.redis.zrange(world.key("holds"), 0, -1, withscores=True)
     for pattern in ("order:*", "answers:*"):
         async for name in world.redis.scan_iter(world.key(pattern), count=1_000):
-            fields = await world.redis.hgetall(name)
+            fields = cast(dict[str, str], await world.redis.hgetall(name))
             fields.pop("rebuild", None)
             # The books know the end of a review, not the end of the hold before it.
             found[name] = {k: v.rpartition(" ")[0] if is_of_review(world, v) else v for k, v in fields.items()}
