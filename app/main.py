@@ -30,7 +30,7 @@ from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
 from app.tokens import Tokens
 from app.watch.processes import calm_collector, reporting
-from app.web import callbacks, explanations, health
+from app.web import callbacks, documents, explanations, health
 from app.web.admin import api as admin_api
 from app.web.admin import pages as admin_pages
 from app.web.admin import session
@@ -66,8 +66,18 @@ API = router(
     resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
 )
+MACHINES = [
+    resource("/problems/{code}", GET=explanations.explain),
+    resource("/openapi.json", GET=documents.get_openapi),
+    resource("/asyncapi.json", GET=documents.get_asyncapi),
+    resource("/healthz", GET=health.healthz),
+    resource("/readyz", GET=health.readyz),
+    resource("/metrics", GET=health.metrics),
+]
+DOCUMENTED: documents.Routes = [("/api/v1", API.routes), ("", MACHINES)]
 ROUTES = [
     Mount("/api/v1", API),
+    *MACHINES,
     WebSocketRoute("/ws/events/{slug}", buyer_socket),
     WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
     resource("/", GET=pages.events_page),
@@ -80,10 +90,6 @@ ROUTES = [
     resource("/admin/logout", POST=session.logout),
     resource("/admin/logout-everywhere", POST=session.logout_everywhere),
     resource("/admin/events/{slug}", GET=admin_pages.event_page),
-    resource("/problems/{code}", GET=explanations.explain),
-    resource("/healthz", GET=health.healthz),
-    resource("/readyz", GET=health.readyz),
-    resource("/metrics", GET=health.metrics),
 ]
 
 
@@ -157,6 +163,7 @@ def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # it would lead wherever the Host header says
+    app.state.documents = documents.Documents(DOCUMENTED)
     return app
 
 

@@ -67,7 +67,7 @@ class PlaceFacts(Struct, frozen=True):
     number: int | None
     position: int | None
     waiting: int
-    eta_seconds: tuple[int, int] | None
+    eta_seconds: Annotated[list[int], Meta(min_length=2, max_length=2)] | None
     left: int | None
     chance: Literal["good", "unlikely", "none"] | None
     expires_at: Time | None
@@ -266,12 +266,13 @@ Shape = TypeVar("Shape", bound=PlaceFacts)
 def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
     """Where a buyer stands, as one of the shapes that say so."""
     waits = place.status == "waiting"
+    eta = eta_seconds(place.position, place.pace) if waits else None
     return shape(
         status=place.status,  # type: ignore[arg-type]  # one of them: see place.lua
         number=place.number or None,
         position=place.position if waits else 0 if place.status == "admitted" else None,
         waiting=place.waiting,
-        eta_seconds=eta_seconds(place.position, place.pace) if waits else None,
+        eta_seconds=list(eta) if eta else None,
         left=place.pace.left if waits and place.pace.measured else None,
         chance=chance(place.position, place.pace) if waits else None,  # type: ignore[arg-type]  # one of them
         expires_at=iso(place.expires_at_ms) if place.expires_at_ms else None,

@@ -9,9 +9,17 @@ from app.payments.provider import BadNotice, BadSignature, fact_of
 from app.payments.providers import UnknownProvider
 from app.web.http import Json, read_body
 from app.web.problems import Problem, invalid
+from app.web.promises import promise
 from app.web.services import services_of
 
 
+@promise(
+    "Where a payment provider reports. 2xx once the report is safe; anything else: report again.",
+    {200: Accepted},
+    "bad_signature",
+    "invalid",
+    "too_large",
+)
 async def receive(request: Request) -> Response:
     services = services_of(request)
     try:

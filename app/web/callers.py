@@ -37,6 +37,7 @@ def only_for(
             caller = await find(request)
             return await otherwise(request) if caller is None else await handler(request, caller)
 
+        checked.caller = find.__name__  # type: ignore[attr-defined]  # for the API's document
         return checked
 
     return decorate

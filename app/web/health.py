@@ -10,15 +10,18 @@ from app.live.shapes import Health, Readiness
 from app.watch.metrics import BORROWED, SOCKETS, exposition
 from app.web.http import Json
 from app.web.problems import Problem
+from app.web.promises import promise
 from app.web.services import services_of
 
 CHECK_SECONDS = 2.0
 
 
+@promise("Whether the process is alive.", {200: Health})
 async def healthz(request: Request) -> Response:
     return Json(Health())
 
 
+@promise("Whether every dependency answers, each with its state.", {200: Readiness}, "draining")
 async def readyz(request: Request) -> Response:
     """200 when every dependency answers, else the problem `unavailable`, each with its state; or `draining`."""
     services = services_of(request)
@@ -45,6 +48,7 @@ async def readyz(request: Request) -> Response:
     return Json(Readiness("ready", dependencies))
 
 
+@promise("The figures of the process, for Prometheus.", {200: str})
 async def metrics(request: Request) -> Response:
     """The figures, where this port is for developers only: see app/web/internal.py."""
     if services_of(request).settings.environment == "production":

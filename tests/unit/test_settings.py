@@ -7,6 +7,7 @@ from contextlib import suppress
 import certifi
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.infra.kafka import connection_options
@@ -229,6 +230,7 @@ def test_production_has_to_be_reached_by_https() -> None:
     assert "https" in refused({**PRODUCTION, "PUBLIC_URL": "http://tickets.example"})
 
 
+@hypothesis_settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(st.sampled_from([*PRODUCTION, *WHOLE_NUMBERS, "OVERBOOKING"]), st.text(max_size=60)))
 def test_whatever_is_set_it_is_taken_or_refused(environ: dict[str, str]) -> None:
     with suppress(BadSetting):

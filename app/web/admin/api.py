@@ -1,6 +1,6 @@
 """The organiser's API: JSON under /api/v1/admin."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -10,9 +10,11 @@ from app.sale.events import NotOpen, set_state
 from app.web.admin.session import for_admin
 from app.web.http import Json, read_json
 from app.web.problems import Problem
+from app.web.promises import promise
 from app.web.services import services_of
 
 
+@promise("Everything that matters of a sale now.", {200: dict[str, Any]})
 @for_admin
 async def get_snapshot(request: Request, admin: str) -> Response:
     services = services_of(request)
@@ -27,6 +29,7 @@ class SetState(msgspec.Struct, forbid_unknown_fields=True):
     notice: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
+@promise("Opens, pauses or closes a sale, at once.", {200: dict[str, Any]}, "not_open", body=SetState)
 @for_admin
 async def post_state(request: Request, admin: str) -> Response:
     services = services_of(request)

@@ -17,6 +17,7 @@ from app.web.callers import bearer_token, only_for
 from app.web.cookies import delete_cookie, read_cookie, set_cookie
 from app.web.http import Json, read_body, read_json
 from app.web.problems import Problem, invalid
+from app.web.promises import promise
 from app.web.rendering import page
 from app.web.services import services_of
 
@@ -89,8 +90,14 @@ async def login(request: Request) -> Response:
     return response
 
 
+@promise(
+    "Signs an organiser in, for programs and scripts.",
+    {200: AdminSession},
+    "wrong_password",
+    "too_many",
+    body=Credentials,
+)
 async def create_session(request: Request) -> Response:
-    """`POST /api/v1/admin/sessions`: signing in, for programs and scripts."""
     credentials = await read_json(request, Credentials)
     try:
         signed_in = await _sign_in(request, credentials.user, credentials.password)
@@ -106,8 +113,8 @@ async def create_session(request: Request) -> Response:
     return response
 
 
+@promise("Ends the session that asks.", {204: None})
 async def delete_session(request: Request) -> Response:
-    """`DELETE /api/v1/admin/sessions`: ends the session that asks."""
     response = Response(status_code=204)
     await _end(request, response)
     return response

@@ -9,8 +9,11 @@ from starlette.responses import Response
 from app.ids import ORDER_ID, derived_id, new_id
 from app.live.shapes import (
     CanceledOrder,
+    EventFacts,
+    EventList,
     HeldOrder,
     JoinedPlace,
+    OrderFacts,
     OrderLink,
     OrderList,
     QueuePlace,
@@ -41,6 +44,7 @@ from app.web.buying import (
 from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
 from app.web.http import Json, idempotency_key, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
+from app.web.promises import CURSOR, IF_NONE_MATCH, KEY, LINK_KEY, OPTIONAL_KEY, limit, promise
 from app.web.sales import MAX_EVENTS
 from app.web.services import services_of
 
@@ -61,18 +65,38 @@ class PlaceOrder(msgspec.Struct, forbid_unknown_fields=True):
     items: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=MAX_SKUS)]
 
 
+@promise(
+    "The public facts of all sales, those that open last first.",
+    {200: EventList, 304: None},
+    "invalid",
+    parameters=(limit(MAX_EVENTS, MAX_EVENTS), CURSOR, IF_NONE_MATCH),
+)
 async def get_events(request: Request) -> Response:
-    limit = read_limit(request, MAX_EVENTS, MAX_EVENTS)
-    made = await services_of(request).sales.newest(limit, request.query_params.get("cursor", ""))
+    most = read_limit(request, MAX_EVENTS, MAX_EVENTS)
+    made = await services_of(request).sales.newest(most, request.query_params.get("cursor", ""))
     return made.answer(request)
 
 
+@promise(
+    "The public facts of a sale: its state, its kinds of tickets, how many are left.",
+    {200: EventFacts, 304: None},
+    parameters=(IF_NONE_MATCH,),
+)
 async def get_event(request: Request) -> Response:
     services = services_of(request)
     made = await services.sales.one(await services.event(request.path_params["slug"]))
     return made.answer(request)
 
 
+@promise(
+    "Joins the queue, or finds the place one has. Without a token one is a new buyer, and the answer has it.",
+    {200: JoinedPlace},
+    "unauthorized",
+    "closed",
+    "invalid",
+    "too_many",
+    parameters=(OPTIONAL_KEY,),
+)
 async def join(request: Request) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
@@ -82,6 +106,7 @@ async def join(request: Request) -> Response:
     return response
 
 
+@promise("Where one stands, for polling: ask again after `poll_after_ms`.", {200: QueuePlace}, "not_joined")
 @for_buyer
 async def get_place(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
@@ -96,6 +121,7 @@ async def get_place(request: Request, buyer: Buyer) -> Response:
     return response
 
 
+@promise("Leaves the queue for good. Orders stay.", {204: None})
 @for_buyer
 async def leave(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
@@ -104,6 +130,20 @@ async def leave(request: Request, buyer: Buyer) -> Response:
     return Response(status_code=204)
 
 
+@promise(
+    "Places an order: its tickets are held until `expires_at`. All of it or nothing.",
+    {202: HeldOrder},
+    "no_pass",
+    "sold_out",
+    "closed",
+    "limit",
+    "key_reused",
+    "too_many",
+    "paused",
+    parameters=(KEY,),
+    body=PlaceOrder,
+    says_where=True,
+)
 @for_buyer
 async def place_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
@@ -133,6 +173,13 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     )
 
 
+@promise(
+    "An order with its items and payments: for its buyer, or for whoever has its link's `key`.",
+    {200: OrderFacts},
+    "unauthorized",
+    "link_expired",
+    parameters=(LINK_KEY,),
+)
 async def get_order(request: Request) -> Response:
     buyer = await (visitor if "key" in request.query_params else buyer_of)(request)
     order = await readable_order(request, buyer)
@@ -140,29 +187,38 @@ async def get_order(request: Request) -> Response:
     return Json(order_facts(event, order, await link_of(request, order)))
 
 
+@promise(
+    "One's own orders in all sales, newest first.",
+    {200: OrderList},
+    "invalid",
+    parameters=(limit(DEFAULT_ORDERS, MAX_ORDERS), CURSOR),
+)
 @for_buyer
 async def get_orders(request: Request, buyer: Buyer) -> Response:
-    """My orders, newest first."""
     services = services_of(request)
-    limit, cursor = read_limit(request, DEFAULT_ORDERS, MAX_ORDERS), request.query_params.get("cursor", "")
+    most, cursor = read_limit(request, DEFAULT_ORDERS, MAX_ORDERS), request.query_params.get("cursor", "")
     if cursor and not ORDER_ID.fullmatch(cursor):
         raise invalid("cursor: one from the `next` of an answer")
-    found = await newest_orders(
-        services.database, services.redis, buyer.id, list(buyer.numbers), limit + 1, cursor
-    )
-    shown = found[:limit]
+    found = await newest_orders(services.database, services.redis, buyer.id, list(buyer.numbers), most + 1, cursor)
+    shown = found[:most]
     facts = [order_facts(await services.event_by_id(order.event_id), order) for order in shown]
-    return Json(OrderList(facts, shown[-1].id if len(found) > limit else None))
+    return Json(OrderList(facts, shown[-1].id if len(found) > most else None))
 
 
+@promise("Makes a new link to the order; the one before is void.", {200: OrderLink})
 @for_buyer
 async def renew_order_link(request: Request, buyer: Buyer) -> Response:
-    """Makes a new link to the order; the old one is void."""
     order = await order_of(request, buyer)
     version = await renew_link(services_of(request).database, order.id)
     return Json(OrderLink(order.id, link_address(request, order.id, version)))
 
 
+@promise(
+    "Gives the tickets of an order back. The next person in the queue gets them.",
+    {202: CanceledOrder},
+    "not_cancelable",
+    says_where=True,
+)
 @for_buyer
 async def cancel_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
@@ -175,6 +231,14 @@ async def cancel_order(request: Request, buyer: Buyer) -> Response:
     return Json(CanceledOrder(order.id, order.status), 202, {"Location": f"/api/v1/orders/{order.id}"})
 
 
+@promise(
+    "Starts the payment of an order, or goes on with the one under way: it is paid at `redirect_url`.",
+    {201: StartedPayment},
+    "not_payable",
+    "too_many",
+    "provider_unavailable",
+    says_where=True,
+)
 @for_buyer
 async def start_payment(request: Request, buyer: Buyer) -> Response:
     services, order_id = services_of(request), order_id_of(request)

@@ -1,0 +1,88 @@
+"""The running system answers nothing that its document does not promise, whatever it is asked."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.main import DOCUMENTED
+from app.web.documents import asyncapi, openapi
+from tests.conftest import Stack
+from tests.support import api, come_in, make_event, order, until_status
+
+EXAMPLES = 12  # of each call
+KEPT = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+ASKED = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+
+
+calls = schemathesis.openapi.from_dict(json.loads(msgspec.json.encode(openapi(DOCUMENTED))))
+
+
+@pytest.fixture(scope="module")
+def buyer(stack: Stack) -> Iterator[dict[str, str]]:
+    """A buyer with a pass and an order: the token, and what to put into addresses."""
+    sale = make_event(stack.env, "Floor:4500:100000", max_per_buyer=1_000)
+    with api(stack) as client:
+        token = come_in(client, sale)
+        order_id = order(client, sale).json()["order_id"]
+        until_status(client, order_id, "PENDING")
+        yield {
+            "token": token,
+            "slug": sale.slug,
+            "order_id": order_id,
+            "provider": "sandbox",
+            "code": "limit",
+            "sku_id": str(sale.skus[0].id),
+        }
+
+
+@calls.parametrize()
+@ASKED
+def test_strangers_are_answered_as_promised(case: Any, stack: Stack) -> None:
+    case.call_and_validate(base_url=stack.web, checks=KEPT, timeout=10)
+
+
+@calls.parametrize()
+@ASKED
+def test_a_buyer_is_answered_as_promised(case: Any, stack: Stack, buyer: dict[str, str]) -> None:
+    """The same with a token, addresses that exist, and often enough an order that can be."""
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = buyer[name]
+    if isinstance(case.body, dict) and isinstance(case.body.get("items"), list):
+        for line in case.body["items"]:
+            if isinstance(line, dict):
+                line["sku_id"] = int(buyer["sku_id"])
+    headers = {"Authorization": f"Bearer {buyer['token']}", "Idempotency-Key": uuid.uuid4().hex}
+    case.call_and_validate(base_url=stack.web, checks=KEPT, timeout=10, headers=headers)
+
+
+def test_the_documents_are_served(stack: Stack) -> None:
+    for path, document in (("/openapi.json", openapi(DOCUMENTED)), ("/asyncapi.json", asyncapi())):
+        answer = httpx.get(stack.web + path, trust_env=False)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json() == json.loads(msgspec.json.encode(document))
