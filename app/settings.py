@@ -17,10 +17,12 @@ WEB = ("SECRET_KEY", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 KAFKA_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _LONE_KEY_ID = "0"  # of SECRET_KEY
 _MOST_KEYS = 8
 _LEAST_KEY_LENGTH = 32
+_LEAST_API_KEY_LENGTH = 24
 
 Network = IPv4Network | IPv6Network
 
@@ -104,7 +106,7 @@ class Settings:
             port=read.whole("PORT", 8000, 1, 65_535),
             internal_host=read.text("INTERNAL_HOST", "127.0.0.1"),
             internal_port=read.whole("INTERNAL_PORT", 0, 0, 65_535),
-            public_url=read.text("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/"),
+            public_url=read.origin("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT') or '8000'}"),
             secret_keys=read.secret_keys(),
             sandbox_url=read.needed("SANDBOX_URL").rstrip("/"),
             sandbox_port=read.whole("SANDBOX_PORT", 8001, 1, 65_535),
@@ -148,6 +150,8 @@ class Settings:
             for name, secret in secrets:
                 if secret.startswith(DEVELOPMENT_MARK):
                     raise BadSetting(f"{name} is a development secret; production needs one of its own")
+            if self.sandbox_api_key and len(self.sandbox_api_key) < _LEAST_API_KEY_LENGTH:
+                raise BadSetting(f"SANDBOX_API_KEY needs {_LEAST_API_KEY_LENGTH} characters or more in production")
             if not self.secure:
                 raise BadSetting("PUBLIC_URL must begin with https:// in production")
 
@@ -224,6 +228,16 @@ class _Reader:
         if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
             raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
         return int(value)
+
+    def origin(self, name: str, default: str) -> str:
+        """Scheme, host and port as browsers write them: what requests say they come from is compared with it."""
+        value = self.text(name, default).rstrip("/")
+        match = _ORIGIN.fullmatch(value.lower())
+        if match is None:
+            raise BadSetting(f"{name} must be an address such as https://tickets.example, without a path")
+        scheme, host, port = match["scheme"], match["host"], match["port"]
+        usual = {"http": "80", "https": "443"}[scheme]
+        return f"{scheme}://{host}" + (f":{port}" if port and port != usual else "")
 
     def networks(self, name: str) -> tuple[Network, ...]:
         words = (self._environ.get(name) or "").replace(",", " ").split()

@@ -91,7 +91,13 @@ def own_stack(needs: str) -> Iterator[Stack]:
     (ROOT / ".stack").mkdir(exist_ok=True)  # not in /tmp, where a disk may be no disk
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / ".stack"))
     environment = {name: value for name, value in os.environ.items() if name not in FROM_OUTSIDE}
-    environment |= {"STACK_DIR": str(folder), "PORT": str(_free_port()), "CROWD": "0", "OPENS_IN": "86400"}
+    environment |= {
+        "STACK_DIR": str(folder),
+        "PORT": str(_free_port()),
+        "CROWD": "0",
+        "OPENS_IN": "86400",
+        "JOIN_LIMIT": "0",
+    }
     output = folder / "output.log"
     with output.open("w") as log:
         running = subprocess.Popen(

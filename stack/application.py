@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ADMIN_USER = "admin"
 HEALTH_PATHS = {"web": "/readyz", "sandbox": "/healthz"}
 
+# The application's limits that are worth knowing of a stack, where they are given.
+LIMITS = ("JOIN_LIMIT", "TRUSTED_PROXIES")
+
 COMMAND_LIMIT_SECONDS = 60
 ANSWER_LIMIT_SECONDS = 60
 DEATHS_BEFORE_GIVING_UP = 4
@@ -67,6 +70,7 @@ def application_environment(
         "SANDBOX_WEBHOOK_SECRET": given_or("SANDBOX_WEBHOOK_SECRET", folder.secret("SANDBOX_WEBHOOK_SECRET")),
         "SANDBOX_DATA": given_or("SANDBOX_DATA", str(folder.path / "sandbox.sqlite")),
         "SECRET_KEY": given_or("SECRET_KEY", folder.secret("SECRET_KEY")),
+        **{name: os.environ[name] for name in LIMITS if name in os.environ},
         "ENVIRONMENT": given_or("ENVIRONMENT", "development"),
         "STACK_DIR": str(folder.path),
         "PYTHONUNBUFFERED": "1",

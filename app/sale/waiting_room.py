@@ -33,6 +33,14 @@ class WaitingRoomFull(Exception):
     """As many buyers wait as may."""
 
 
+class TooManyJoins(Exception):
+    """So many have joined from one address that the next one has to wait for `retry_ms`."""
+
+    def __init__(self, retry_ms: int) -> None:
+        super().__init__(retry_ms)
+        self.retry_ms = retry_ms
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a buyer stands. `position` is how many are ahead; times are UTC ms, 0 where there is none.
@@ -49,16 +57,22 @@ class Place:
     pace: Pace = NOTHING_MEASURED
 
 
-async def join(redis: Redis, event_id: int, buyer_id: str, max_waiting: int) -> Place:
+async def join(
+    redis: Redis, event_id: int, buyer_id: str, max_waiting: int, address: str = "", joins_per_minute: int = 0
+) -> Place:
     """Gives the buyer a place, or finds the one they have.
 
-    Raises NotReady, SaleClosed, WaitingRoomFull.
+    Of one `address` so many may join a minute, and at once, who were not here before; 0: any number.
+    Raises NotReady, SaleClosed, WaitingRoomFull, TooManyJoins.
     """
-    answer = await scripts.run(redis, "join", keys(event_id, *JOINING), [buyer_id, max_waiting])
+    names = keys(event_id, *JOINING, f"joins:{address}")
+    answer = await scripts.run(redis, "join", names, [buyer_id, max_waiting, joins_per_minute])
     if answer == "CLOSED":
         raise SaleClosed
     if answer == "BUSY":
         raise WaitingRoomFull
+    if answer != "JOINED":
+        raise TooManyJoins(answer[1])
     return await look(redis, event_id, buyer_id)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
+from starlette.requests import HTTPConnection
+
 from app.settings import Network
 
 SITE_BITS = 64  # the smallest IPv6 network that a subscriber gets
@@ -23,6 +25,13 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
         except ValueError:  # a proxy that hides its clients: they share its limits
             break
     return address
+
+
+def address_of(connection: HTTPConnection, trusted: Sequence[Network]) -> str:
+    """Where a request or a websocket comes from; "" where the connection is gone."""
+    if connection.client is None:
+        return ""
+    return client_address(connection.client.host, connection.headers.getlist("x-forwarded-for"), trusted)
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from math import ceil
 
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ from app.sale.events import check_not_over
 from app.sale.waiting_room import Place
 from app.tokens import BadToken, Buyer, new_buyer
 from app.units import now_ms
+from app.web.addresses import address_of, address_prefix
 from app.web.http import idempotency_key
 from app.web.problems import Problem
 from app.web.services import services_of
@@ -29,7 +31,19 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tup
     services = services_of(request)
     check_not_over(event)
     buyer = buyer or await _stranger(request, event)
-    place = await waiting_room.join(services.redis, event.id, buyer.id, services.settings.max_waiting)
+    settings = services.settings
+    try:
+        place = await waiting_room.join(
+            services.redis,
+            event.id,
+            buyer.id,
+            settings.max_waiting,
+            address_prefix(address_of(request, settings.trusted_proxies)),
+            settings.join_limit,
+        )
+    except waiting_room.TooManyJoins as error:
+        detail = f"{settings.join_limit} buyers a minute may join from one address."
+        raise Problem("too_many", detail, retry_seconds=ceil(error.retry_ms / 1000)) from None
     return services.tokens.of_buyer(buyer.with_number(event.id, place.number)), place
 
 
@@ -41,11 +55,12 @@ async def _stranger(request: Request, event: Event) -> Buyer:
     if "idempotency-key" not in request.headers:
         return new_buyer()
     services, key = services_of(request), idempotency_key(request)
-    if len(key) < LEAST_KEY or request.client is None:
+    address = address_of(request, services.settings.trusted_proxies)
+    if len(key) < LEAST_KEY or not address:
         return new_buyer()
     period = int(time.time()) // SAME_KEY_SECONDS
     now, before = (
-        services.tokens.derived_buyer("join", str(event.id), request.client.host, key, str(number))
+        services.tokens.derived_buyer("join", str(event.id), address, key, str(number))
         for number in (period, period - 1)
     )
     with suppress(waiting_room.NotJoined):

@@ -26,6 +26,7 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
+HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 
 class Guard:
@@ -34,6 +35,7 @@ class Guard:
     def __init__(self, app: ASGIApp, public_url: str) -> None:
         self._app = app
         self._public_url = public_url
+        self._headers = [*HEADERS, HSTS] if public_url.startswith("https://") else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +49,7 @@ class Guard:
                 endpoint = getattr(scope.get("endpoint"), "__name__", "none")
                 REQUESTS.labels(endpoint, message["status"]).inc()
                 SECONDS.labels(endpoint).observe(time.perf_counter() - began)
-                headers = [*message["headers"], *HEADERS]
+                headers = [*message["headers"], *self._headers]
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
                 message["headers"] = headers

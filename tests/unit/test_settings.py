@@ -28,7 +28,7 @@ NEEDED = {
     **SERVERS,
     "SECRET_KEY": "k" * 32,
     "SANDBOX_URL": "http://127.0.0.1:8001",
-    "SANDBOX_API_KEY": "sk_1",
+    "SANDBOX_API_KEY": "sk_" + "1" * 24,
     "SANDBOX_WEBHOOK_SECRET": webhook_secret(b"w" * 24),
 }
 CA = certifi.where()
@@ -224,6 +224,42 @@ def test_production_refuses_a_development_secret_and_development_does_not(name: 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"])
 def test_production_refuses_what_the_local_stack_generates(name: str) -> None:
     assert "development secret" in refused({**PRODUCTION, name: SECRETS[name]()})
+
+
+def test_production_refuses_an_api_key_that_can_be_guessed_and_development_does_not() -> None:
+    assert "SANDBOX_API_KEY needs" in refused({**PRODUCTION, "SANDBOX_API_KEY": "k"})
+    Settings.from_environment({**NEEDED, "SANDBOX_API_KEY": "k"})
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://tickets.example/", "https://tickets.example"),
+        ("https://Tickets.Example:443", "https://tickets.example"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_the_public_address_is_written_as_browsers_write_it(text: str, origin: str) -> None:
+    assert Settings.from_environment({**NEEDED, "PUBLIC_URL": text}).public_url == origin
+
+
+@pytest.mark.parametrize(
+    "text", ["tickets.example", "https://a.b/shop", "https://u:p@a.b", "ftp://a.b", "https://"]
+)
+def test_a_public_address_is_scheme_host_and_port(text: str) -> None:
+    assert refused({**NEEDED, "PUBLIC_URL": text}).startswith("PUBLIC_URL must be an address")
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    settings = Settings.from_environment({**NEEDED, "TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::/32 192.0.2.1"})
+    assert [str(network) for network in settings.trusted_proxies] == [
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "192.0.2.1/32",
+    ]
+    assert "TRUSTED_PROXIES" in refused({**NEEDED, "TRUSTED_PROXIES": "10.0.0.1/8"})
+    assert "TRUSTED_PROXIES" in refused({**NEEDED, "TRUSTED_PROXIES": "proxy.example"})
 
 
 def test_production_has_to_be_reached_by_https() -> None:

@@ -21,6 +21,7 @@ START_SECONDS = 240.0
 STOP_SECONDS = 60.0
 COMMAND_SECONDS = 60
 RESTART_SECONDS = 40.0
+QUIET = {"CROWD": "0", "JOIN_LIMIT": "0"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Stack:
 
 @contextmanager
 def started(folder: Path, **settings: str) -> Iterator[Stack]:
-    """A whole stack without a crowd in an emptied folder, for as long as the block lasts."""
+    """A whole stack without a crowd in an emptied folder, for as long as the block lasts.
+
+    Tests come from one address, so joins are not limited by it unless a test says so.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     output = folder / "output.log"
@@ -57,7 +61,14 @@ def started(folder: Path, **settings: str) -> Iterator[Stack]:
         running = subprocess.Popen(
             [sys.executable, "-m", "stack", "run"],
             cwd=ROOT,
-            env={**os.environ, "STACK_DIR": str(folder), "PORT": str(free_port()), "CROWD": "0", **settings},
+            env={
+                **os.environ,
+                "STACK_DIR": str(folder),
+                "PORT": str(free_port()),
+                "CROWD": "0",
+                "JOIN_LIMIT": "0",
+                **settings,
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
         )
