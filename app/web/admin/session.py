@@ -13,7 +13,7 @@ from app.organisers.accounts import MOST_PASSWORD, TooBusy, canonical_name
 from app.organisers.login import SignedIn, TooManyTries, Visitor, WrongPassword
 from app.organisers.sessions import ABSOLUTE_SECONDS
 from app.tokens import DEVICE_SECONDS, BadToken, Device
-from app.web.addresses import address_of
+from app.web.addresses import address_of, address_prefix
 from app.web.callers import bearer_token, only_for
 from app.web.cookies import delete_cookie, read_cookie, set_cookie
 from app.web.http import Json, read_body, read_json
@@ -145,7 +145,7 @@ async def _end(request: Request, response: Response) -> None:
 async def _sign_in(request: Request, typed_name: str, password: str) -> SignedIn:
     name = canonical_name(typed_name[:MOST_NAME])
     visitor = Visitor(
-        address=address_of(request, services_of(request).settings.trusted_proxies),
+        address=address_prefix(address_of(request, services_of(request).settings.trusted_proxies)),
         user_agent=request.headers.get("user-agent", ""),
         device_id=_device_id(request, name),
     )

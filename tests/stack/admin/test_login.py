@@ -113,6 +113,15 @@ def test_one_address_has_only_so_many_tries_whatever_names_it_tries(stack: Stack
         token_of(sign_in(elsewhere, admin.name, admin.password))
 
 
+def test_a_header_that_anybody_may_send_gives_nobody_more_tries(stack: Stack, admin: Admin) -> None:
+    with browser(stack) as client:
+        for n in range(BY_NAME_AND_ADDRESS[0]):
+            client.headers["X-Forwarded-For"] = new_address()
+            refused(sign_in(client, admin.name, f"wrong {n}"), 401, "wrong_password")
+        client.headers["X-Forwarded-For"] = new_address()
+        refused(sign_in(client, admin.name, admin.password), 429, "too_many")
+
+
 def test_a_right_password_gives_its_tries_back(stack: Stack, admin: Admin) -> None:
     with browser(stack) as client:
         for _ in range(2):
