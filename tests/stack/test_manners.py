@@ -4,20 +4,19 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.apart import apart
-from tests.conftest import ROOT, Stack
-from tests.support import Sale, api, come_in, join, make_event, order, ticketcraze, until, until_status
+from tests.world.apart import apart
+from tests.world.buyers import Sale, api, come_in, join, make_event, order, until_status
+from tests.world.processes import Process
+from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +244,6 @@ def test_a_client_that_goes_away_in_mid_body_leaves_no_trace(
 
 def test_a_process_that_is_told_to_stop_says_so_before_it_does(stack: Stack) -> None:
     with apart(stack, DRAIN_SECONDS="1.5") as env:
-        web = subprocess.Popen([sys.executable, "-m", "app.main"], cwd=ROOT, env={**os.environ, **env})
 
         def ask(path: str) -> httpx.Response | None:
             try:
@@ -253,18 +251,17 @@ def test_a_process_that_is_told_to_stop_says_so_before_it_does(stack: Stack) -> 
             except httpx.TransportError:
                 return None
 
-        def is_ready() -> Any:
-            answer = ask("/readyz")
-            return answer and answer.status_code == httpx.codes.OK
-
-        until(is_ready, 30)
-        began = time.monotonic()
-        web.send_signal(signal.SIGTERM)
-        until(lambda: (answer := ask("/readyz")) and answer.json().get("code") == "draining", 1.0)
-        served = ask("/api/v1/events")
-        assert served is not None
-        assert served.status_code == httpx.codes.OK, "who comes now is served"
-        assert time.monotonic() - began < 1.4
-        web.wait(10)
-        assert time.monotonic() - began >= 1.5
-        assert ask("/healthz") is None
+        web = Process("app.main", env)
+        try:
+            web.until_it_answers(f"{env['PUBLIC_URL']}/readyz")
+            began = time.monotonic()
+            os.kill(web.pid, signal.SIGTERM)
+            until(lambda: (answer := ask("/readyz")) and answer.json().get("code") == "draining", 1.0)
+            served = ask("/api/v1/events")
+            assert served is not None
+            assert served.status_code == httpx.codes.OK, "who comes now is served"
+            until(lambda: not web.runs())
+            assert time.monotonic() - began >= 1.5
+            assert ask("/healthz") is None
+        finally:
+            web.stop()

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 from app.main import DOCUMENTED
 from app.web.documents import asyncapi, openapi
-from tests.conftest import Stack
-from tests.support import api, come_in, make_event, order, until_status
+from tests.world.buyers import api, come_in, make_event, order, until_status
+from tests.world.stack import Stack
 
 EXAMPLES = 12  # of each call
 KEPT = [

@@ -1,0 +1,43 @@
+"""The web in levels: what serves buyers and what serves organisers know neither each other nor the guard."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+AROUND = {"app.web.guard", "app.web.connections", "app.web.server", "app.web.internal", "app.main"}
+ROOMS = ("buyer", "admin")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules a file imports; `from app.web import http` counts as app.web.http."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_handlers_know_neither_the_others_nor_what_is_around_them(room: str) -> None:
+    others = tuple(f"app.web.{other}" for other in ROOMS if other != room)
+    files = list((ROOT / "app" / "web" / room).glob("*.py"))
+    assert len(files) > 2
+    for path in files:
+        known = set(imports_of(path))
+        assert not {name for name in known if name.startswith(others)}, path.name
+        assert not known & AROUND, path.name
+
+
+def test_what_handlers_share_knows_no_handler() -> None:
+    rooms = tuple(f"app.web.{room}" for room in ROOMS)
+    for path in (ROOT / "app" / "web").glob("*.py"):
+        assert not {name for name in imports_of(path) if name.startswith(rooms)}, path.name
+
+
+def test_what_is_told_live_knows_nothing_of_the_web() -> None:
+    for path in (ROOT / "app" / "live").glob("*.py"):
+        assert not {name for name in imports_of(path) if name.startswith("app.web")}, path.name
