@@ -10,13 +10,13 @@ import logging
 import sys
 from pathlib import Path
 
-from bench import endtoend, ledger
+from bench import door, endtoend, ledger
 from bench.report import BenchmarkFailed
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
 
-# What each needs to run: `python -m stack run`, or only its servers.
-BENCHMARKS = {"endtoend": (endtoend, "run"), "ledger": (ledger, "servers")}
+# What each needs to run: `python -m stack run`, or only its servers, or nothing.
+BENCHMARKS = {"door": (door, None), "endtoend": (endtoend, "run"), "ledger": (ledger, "servers")}
 
 INTERRUPTED = 130
 
@@ -37,7 +37,9 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     module, needs = BENCHMARKS[arguments.name]
     try:
-        if arguments.stack:
+        if needs is None:
+            report = module.measure()
+        elif arguments.stack:
             report = module.measure(Stack(arguments.stack))
         else:
             with own_stack(needs) as stack:

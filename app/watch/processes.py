@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
@@ -54,6 +55,13 @@ def calm_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS)
 
 
+def _open_files() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:  # not even one more for looking: all that may be open are
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 @asynccontextmanager
 async def reporting(
     redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
@@ -63,7 +71,7 @@ async def reporting(
 
     async def keep_reporting() -> None:
         while True:
-            open_files = len(os.listdir("/proc/self/fd"))
+            open_files = _open_files()
             borrowed = database.borrowed if database else 0
             report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE)
             with suppress(RedisError):  # the next one will tell
