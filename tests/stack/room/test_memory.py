@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import OutOfMemoryError
 
+from app.orders.reservations import Refused
 from app.sale import presence
 from app.sale.waiting_room import WaitingRoomFull
 from app.tokens import new_buyer
@@ -64,7 +65,7 @@ def test_with_its_memory_full_redis_takes_nobody_in_and_brings_what_is_under_way
     try:
         with pytest.raises(OutOfMemoryError):
             world.join("newcomer")
-        with pytest.raises(OutOfMemoryError):
+        with pytest.raises(Refused, match="BUSY"):
             world.reserve("shopper")
         world.settle(paid, "CONFIRMED")
         world.settle(lapsed, "EXPIRED")
