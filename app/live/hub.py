@@ -30,6 +30,7 @@ from app.orders.reading import held_orders_of
 from app.orders.reservations import hold_ends
 from app.sale.pace import eta_seconds
 from app.sale.presence import mark_seen, report_presence
+from app.sale.returning import come_back
 from app.sale.waiting_room import Place, RankTable, look_many, rank_table
 from app.units import iso, now_ms
 
@@ -55,6 +56,7 @@ class Room:
     state: str = ""
     paused: bool = False
     trouble: str = ""  # why the last tick could not be
+    must_return: bool = False  # Redis was rebuilt, and lost those who waited
 
     def all(self) -> list[Socket]:
         """Every socket."""
@@ -184,6 +186,8 @@ class Hub:
                         socket.tell_place(_left(socket.place))
             case news.Sale():
                 pass  # the tick that follows tells it
+            case news.Rebuilt():
+                room.must_return = True  # at that tick
 
     async def _for_each_room(self, event_ids: Iterable[int], act: Callable[[int, Room], Awaitable[None]]) -> None:
         """Does something for each of these events: what is wrong with one is not the others' matter."""
@@ -207,6 +211,16 @@ class Hub:
         await self._look(event_id, sockets)
         for socket in sockets:
             await self._tell_all(room, socket)
+
+    async def _return(self, event_id: int, room: Room) -> None:
+        """After a rebuild: whoever waited, or was in, comes back with the number that Redis had told before."""
+        sockets = room.all()
+        waited = [s for s in sockets if s.place.status in ("lobby", "waiting", "admitted")]
+        for first in range(0, len(waited), SLICE):
+            places = {socket.buyer_id: socket.place.number for socket in waited[first : first + SLICE]}
+            await come_back(self._redis, event_id, list(places.items()))
+        await self._resync(event_id, room)
+        room.must_return = False
 
     async def _look(self, event_id: int, sockets: list[Socket]) -> None:
         """Asks Redis where the buyers of these sockets stand, and tells them."""
@@ -235,6 +249,8 @@ class Hub:
 
     async def _tick(self, event_id: int, room: Room, full: bool) -> None:
         """Tells places that moved, and once a second (or when the sale's state changes) what is left."""
+        if room.must_return:
+            await self._return(event_id, room)
         sockets = [socket async for socket in _in_slices(room.all()) if not _is_stuck(socket)]
         table = await rank_table(self._redis, event_id)
         text = encode(stock_frame(table.state, table.stock))

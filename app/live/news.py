@@ -55,7 +55,11 @@ class Sale(msgspec.Struct, frozen=True, tag_field="kind", tag="sale"):
     """The state of the sale changed: look again (set_state.lua, draw_end.lua)."""
 
 
-News = Orders | Admitted | Lapsed | Left | Sale
+class Rebuilt(msgspec.Struct, frozen=True, tag_field="kind", tag="rebuilt"):
+    """Redis lost the sale and has it again from the books: whoever waits comes back (rebuild_end.lua)."""
+
+
+News = Orders | Admitted | Lapsed | Left | Sale | Rebuilt
 _DECODER: Final[msgspec.json.Decoder[News]] = msgspec.json.Decoder(News)
 
 

@@ -159,7 +159,7 @@ class _Rebuild:
         for sku in event.skus:
             stock += [f"{sku.id}:capacity", sku.capacity, f"{sku.id}:available", sku.capacity]
             stock += [f"{sku.id}:held", 0, f"{sku.id}:sold", 0, f"{sku.id}:price", sku.price_minor]
-        names = keys(self._id, "sale", "stock", "holds", "bought", "idle")
+        names = keys(self._id, "sale", "stock", "holds", "bought", "idle", "returned")
         await scripts.run(self._redis, "rebuild_begin", names, [event.epoch, self._name, *stock])
 
     async def _let_the_ledger_catch_up(self) -> None:

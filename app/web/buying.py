@@ -14,6 +14,7 @@ from app.orders.reading import find_order
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.events import check_not_over
+from app.sale.returning import come_back
 from app.sale.waiting_room import Place
 from app.tokens import BadToken, Buyer, new_buyer
 from app.units import now_ms
@@ -32,6 +33,8 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tup
     check_not_over(event)
     buyer = buyer or await _stranger(request, event)
     settings = services.settings
+    if event.id in buyer.numbers:  # Redis may have lost the place
+        await come_back(services.redis, event.id, [(buyer.id, buyer.numbers[event.id])])
     try:
         place = await waiting_room.join(
             services.redis,

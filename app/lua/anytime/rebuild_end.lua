@@ -29,8 +29,8 @@ for _, count in ipairs(redis.call('HVALS', KEYS[3])) do happened = happened + co
 if happened < tonumber(ARGV[3]) then
     redis.call('HINCRBY', KEYS[3], 'before_rebuild', string.format('%.0f', ARGV[3] - happened))
 end
--- From now on a buyer's token proves the number in it, once, if Redis does not know the buyer.
-redis.call('HSET', KEYS[1], 'ready', '1', 'rebuilt_at_ms', now,
+-- Numbers up to this one may have been lost: come_back.lua gives them back to whoever can prove theirs.
+redis.call('HSET', KEYS[1], 'ready', '1', 'rebuilt_number', redis.call('GET', KEYS[2]) or '0',
     'run_id', string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'))
 redis.call('PUBLISH', ARGV[4], cjson.encode({kind = 'rebuilt'}))
 return 'READY'

@@ -30,6 +30,7 @@ from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
 from app.sale.events import check_not_over
+from app.sale.returning import look_again
 from app.tokens import Buyer
 from app.units import iso, now_ms
 from app.web.buying import (
@@ -112,7 +113,7 @@ async def get_place(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     check_not_over(event)
-    place = await waiting_room.look(services.redis, event.id, buyer.id)
+    place = await look_again(services.redis, event.id, buyer.id, buyer.numbers.get(event.id))
     if not place.number or buyer.numbers.get(event.id) == place.number:
         return Json(place_facts(QueuePlace, place))
     token = services.tokens.of_buyer(buyer.with_number(event.id, place.number))

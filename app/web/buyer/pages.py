@@ -10,7 +10,8 @@ from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
 from app.sale.events import check_not_over
-from app.sale.waiting_room import NotJoined, SaleClosed, look
+from app.sale.returning import look_again
+from app.sale.waiting_room import NotJoined, SaleClosed
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.view import BOUGHT, view_of
@@ -39,7 +40,9 @@ async def event_page(request: Request) -> Response:
         orders = [order_facts(event, order) for order in found]
         try:
             check_not_over(event)
-            place = place_facts(PlaceFacts, await look(services.redis, event.id, buyer.id))
+            place = place_facts(
+                PlaceFacts, await look_again(services.redis, event.id, buyer.id, buyer.numbers.get(event.id))
+            )
         except (NotJoined, SaleClosed):
             resume_url = resume_url if orders else None
     state: dict[str, Any] = msgspec.to_builtins(

@@ -3,7 +3,7 @@
 from starlette.websockets import WebSocket
 
 from app.sale.events import check_not_over
-from app.sale.waiting_room import look
+from app.sale.returning import look_again
 from app.tokens import Buyer
 from app.web.callers import buyer_of
 from app.web.services import services_of
@@ -16,5 +16,5 @@ async def buyer_socket(websocket: WebSocket, buyer: Buyer) -> None:
     services = services_of(websocket)
     event = await services.event(websocket.path_params["slug"])
     check_not_over(event)
-    place = await look(services.redis, event.id, buyer.id)
+    place = await look_again(services.redis, event.id, buyer.id, buyer.numbers.get(event.id))
     await services.hub.serve(websocket, line_of(websocket), event.id, buyer.id, place)

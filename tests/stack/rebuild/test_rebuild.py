@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
@@ -20,27 +20,13 @@ from app.sale.events import set_state
 from app.sale.waiting_room import join
 from app.settings import Settings
 from app.units import now_ms
-from tests.world.apart import apart
 from tests.world.books import CAPACITY, STORIES, World, live_a_little, new_world, paid
 from tests.world.redis_server import OwnRedis, redis_server
-from tests.world.stack import Stack
 from tests.world.waiting import until
 
 Story = Callable[[World, OwnRedis], Awaitable[None]]
 LIMIT_SECONDS = 20
 TAKE_OFF = "table.remove(ARGV) table.remove(KEYS)\n"  # what is left of ready.lua without its checks
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[OwnRedis]:
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def env(stack: Stack, server: OwnRedis) -> Iterator[dict[str, str]]:
-    with apart(stack, REDIS_URL=server.url, SANDBOX_URL=stack.env["SANDBOX_URL"]) as env:
-        yield env
 
 
 def tell(env: dict[str, str], server: OwnRedis, story: Story) -> None:
