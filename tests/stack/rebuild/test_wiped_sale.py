@@ -1,4 +1,4 @@
-"""Redis is wiped in the middle of a sale, with everything running: it goes on unaided, and the books still agree."""
+"""Redis is wiped in the middle of a sale, with everything running: it goes on unaided, the books still agree."""
 
 import asyncio
 import time
