@@ -1,6 +1,7 @@
 """The stock: reserve, give back, settle, reclaim. The rules themselves are in app/lua."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -170,12 +171,13 @@ async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_id
 async def correct_answer(redis: Redis, refused: OrderPlaced, written: Order) -> None:
     """Has the key of an order that the books refuse answered with the order that they have for it."""
     answer = f"{written.id} {written.request_hash} {written.total_minor} {written.expires_at_ms}"
-    await scripts.run(
-        redis,
-        "correct_answer",
-        keys(refused.event_id, f"answers:{refused.buyer_id}"),
-        [refused.idempotency_key, refused.order_id, answer],
-    )
+    with suppress(NotReady):  # a rebuild writes the answers of the books
+        await scripts.run(
+            redis,
+            "correct_answer",
+            keys(refused.event_id, f"answers:{refused.buyer_id}"),
+            [refused.idempotency_key, refused.order_id, answer],
+        )
 
 
 async def reclaim(redis: Redis, order: Order) -> bool | None:
