@@ -112,6 +112,7 @@ class _Rebuild:
         self._statuses: dict[str, str] = {}
         self._homeless: list[str] = []
         self._pauses: tuple[tuple[int, int], ...] = ()
+        self._hold_ttl_ms = 0
 
     async def run(self) -> Rebuilt:
         began = time.monotonic()
@@ -119,6 +120,7 @@ class _Rebuild:
         event = await read_event(self._database, self._id)
         learn(self._id, event.epoch)
         self._pauses = event.pauses
+        self._hold_ttl_ms = event.hold_ttl_seconds * 1000
         await self._begin(event)
         self._say(f"event {self._id}: not ready; epoch {event.epoch} begins")
         await self._redis.srem(REPAIRS, self._id)  # what is asked for from now on is asked for again
@@ -274,6 +276,8 @@ class _Rebuild:
                 _stopped_ms(self._pauses, order.placed_at_ms),
                 order.idempotency_key,
                 order.request_hash,
+                # a review moves an order's end, and the answer stays as it was
+                min(order.expires_at_ms, order.placed_at_ms + self._hold_ttl_ms),
             ]
         return names, args
 

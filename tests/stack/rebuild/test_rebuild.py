@@ -17,7 +17,7 @@ from app.orders.rebuild import Rebuilt, UnderWay, rebuild
 from app.orders.repair import Repair
 from app.orders.reservations import reserve
 from app.sale.events import set_state
-from app.sale.waiting_room import join
+from app.sale.waiting_room import join, rank_table
 from app.settings import Settings
 from app.units import now_ms
 from tests.world.books import CAPACITY, STORIES, World, live_a_little, new_world, paid
@@ -53,14 +53,10 @@ async def look_until_ready(world: World) -> None:
         while True:
             await repair.tick()
             try:
-                await due_holds_of(world)
+                await rank_table(world.redis, world.event.id)
                 return
             except (NotReady, Restarted):
                 await asyncio.sleep(0.1)
-
-
-async def due_holds_of(world: World) -> None:
-    await scripts.run(world.redis, "due_holds", [world.key("sale"), world.key("holds")], [0, 1])
 
 
 async def look(world: World) -> None:

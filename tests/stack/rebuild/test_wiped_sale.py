@@ -62,7 +62,7 @@ def test_a_crowd_buys_on_after_redis_was_wiped(stack: Stack) -> None:
         apart(stack, REDIS_URL=server.url) as env,
         processes(env, *PROCESSES),
     ):
-        sale = make_event(env, f"Floor:4500:{TICKETS - 20}", "Box:9900:20", room=20, rate=2_000)
+        sale = make_event(env, f"Floor:4500:{TICKETS - 20}", "Box:9900:20", room=20, rate=2_000, pass_ttl=15)
         outcomes = asyncio.run(rush(env["PUBLIC_URL"], sale.slug, server))
         code, answer = ticketcraze(env, "verify", sale.slug, "--at-rest", "40")
     assert code == 0, [check for check in answer["checks"] if not check["ok"]]
