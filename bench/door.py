@@ -88,8 +88,11 @@ async def _arrivals(port: int, rate: int) -> list[float]:
         await asyncio.gather(connected(meant_at, QUESTIONS), connected(meant_at, 1))
 
     people = (asyncio.create_task(arrive(began + n / rate)) for n in range(int(rate * SECONDS)))
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await asyncio.gather(*people)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(*people)
+    except TimeoutError:
+        raise BenchmarkFailed(f"at {rate} people a second some had no answer in {PATIENCE_SECONDS:g} s") from None
     return waits
 
 
