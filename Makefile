@@ -7,7 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test bench clean
+.PHONY: help run servers test bench faults soak clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,12 @@ test: $(READY) ## format, lint, types and tests, against real servers
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)
+
+faults: $(READY) ## sales in which something goes wrong, every row; TIMES=1
+	$(VENV)/bin/python -m faults --times $(or $(TIMES),1)
+
+soak: $(READY) ## the same by chance; MINUTES=30
+	$(VENV)/bin/python -m faults --minutes $(or $(MINUTES),30)
 
 clean: ## remove the virtual environment, the local data and all caches
 	@if [ -e .stack/lock ] && ! flock -n .stack/lock true; then \
