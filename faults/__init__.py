@@ -1,7 +1,7 @@
-"""The harness that goes on looking: a sale, a crowd, something that dies or misbehaves, and what must be true afterwards.
+"""The harness that goes on looking: a sale, a crowd, something that goes wrong, and what must be true afterwards.
 
-    python -m faults --list                      the rows
-    python -m faults --row redis-killed --seed 7 one row; the same seed plays the same crowd and the same moments
-    python -m faults --times 3 --report FILE     every row three times, and a table of how it went
-    python -m faults --minutes 30                rows by chance, one after the other, for this long
+python -m faults --list                      the rows
+python -m faults --row redis-killed --seed 7 one row; the same seed plays the same crowd and the same moments
+python -m faults --times 3 --report FILE     every row three times, and a table of how it went
+python -m faults --minutes 30                rows by chance, one after the other, for this long
 """

@@ -46,7 +46,9 @@ def main() -> int:
     if arguments.report:
         arguments.report.write_text(report(played))
     failed = sorted({one.row for one in played if one.problems})
-    print(f"{len(played)} played, {len(failed)} rows failed{': ' + ', '.join(failed) if failed else ''}; seed {seed}")
+    print(
+        f"{len(played)} played, {len(failed)} rows failed{': ' + ', '.join(failed) if failed else ''}; seed {seed}"
+    )
     return 1 if failed else 0
 
 
@@ -94,18 +96,19 @@ def report(played: Sequence[Played]) -> str:
     for one in played:
         by_row[one.row].append(one)
     lines = [
-        "| what goes wrong | survived | answered orders | lost | doubled | oversold | back after, s (median, longest) |",
+        "| what goes wrong | survived | answered orders | lost | doubled | oversold | back, s (median, longest) |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in ROWS:
         if times := by_row.get(row.name):
             back = sorted(one.back_seconds for one in times)
+            median, longest = f"{back[len(back) // 2]:.1f}", f"{back[-1]:.1f}"
             survived = sum(not one.problems for one in times)
-            sums = [sum(getattr(one, name) for one in times) for name in ("answered", "lost", "doubled", "oversold")]
+            sums = [
+                sum(getattr(one, name) for one in times) for name in ("answered", "lost", "doubled", "oversold")
+            ]
             figures = " | ".join(f"{figure:,}" for figure in sums)
-            lines.append(
-                f"| {row.what} | {survived} of {len(times)} | {figures} | {back[len(back) // 2]:.1f}, {back[-1]:.1f} |"
-            )
+            lines.append(f"| {row.what} | {survived} of {len(times)} | {figures} | {median}, {longest} |")
     return "\n".join(lines) + "\n"
 
 

@@ -25,7 +25,7 @@ PRESSES: dict[tuple[str, ...], int] = {
 
 def habits(chance: Random) -> Habits:
     """How one buyer behaves. Arrivals do not wait for anybody's answer."""
-    (presses,) = chance.choices(list(PRESSES), PRESSES.values())
+    (presses,) = chance.choices(list(PRESSES), list(PRESSES.values()))
     made = Habits(
         arrives_after_seconds=chance.uniform(0, ARRIVING_SECONDS),
         thinks_seconds=chance.uniform(0, 1),

@@ -47,7 +47,9 @@ def check(outcomes: Sequence[Outcome], books: Books, charges: Sequence[Charge], 
     """Compares what each buyer was told with the books, and with what the provider charged."""
     answered = Counter(order_id for outcome in outcomes for order_id in _answered(outcome.told))
     lost = sorted(answered.keys() - books.orders.keys())
-    unbooked = sorted(charge.transaction_id for charge in charges if charge.transaction_id not in books.transactions)
+    unbooked = sorted(
+        charge.transaction_id for charge in charges if charge.transaction_id not in books.transactions
+    )
     doubled = sorted(order_id for order_id, buyers in answered.items() if buyers > 1)
     problems = [f"order {order_id} was answered and is not in the books" for order_id in lost]
     problems += [f"charge {transaction_id} is not in the books" for transaction_id in unbooked]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +11,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.infra.keys import key
 from app.settings import Settings
 from faults.proxy import HOST, Proxy
 from stack.packages import find_binary
@@ -159,7 +159,7 @@ class Night:
         async with self.redis() as redis:
             while time.monotonic() < deadline:
                 try:
-                    stock = await redis.hgetall(f"tc:{{{event_id}}}:stock")
+                    stock = cast(dict[str, str], await redis.hgetall(key(event_id, "stock")))
                 except RedisError:
                     return
                 taken = sum(int(n) for f, n in stock.items() if f.endswith((":held", ":sold")))
@@ -184,7 +184,8 @@ class Night:
 @asynccontextmanager
 async def a_night(folder: Path) -> AsyncIterator[Night]:
     """Servers, proxies and application in a folder of their own. Raises NightFailed."""
-    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("servers", "application"):
+        (folder / part).mkdir(parents=True)
     night = Night(folder)
     async with AsyncExitStack() as closing:
         await closing.enter_async_context(_running(folder / "servers", "servers", {}))
@@ -207,7 +208,6 @@ _URLS = ("REDIS_URL", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BOOTSTRAP_SER
 
 @asynccontextmanager
 async def _running(folder: Path, needs: str, settings: dict[str, str]) -> AsyncIterator[None]:
-    folder.mkdir(parents=True)
     environment = {name: value for name, value in os.environ.items() if name not in _URLS}
     environment |= {"STACK_DIR": str(folder), "PORT": str(_free_port()), **settings}
     with (folder / "output.log").open("w") as log:

@@ -42,7 +42,13 @@ async def play(night: Night, row: Row, seed: str) -> Played:
     dead_letters = _dead_letters(night)
     slug = f"fault-{uuid.uuid4().hex[:10]}"
     created = await asyncio.to_thread(
-        night.command, "event", "create", f"--slug={slug}", "--name=Fault", *(f"--sku={sku}" for sku in SKUS), *OPTIONS
+        night.command,
+        "event",
+        "create",
+        f"--slug={slug}",
+        "--name=Fault",
+        *(f"--sku={sku}" for sku in SKUS),
+        *OPTIONS,
     )
     sale = Sale(created["id"], slug, CAPACITY)
     began_ms = time.time_ns() // 1_000_000
@@ -66,7 +72,9 @@ async def play(night: Night, row: Row, seed: str) -> Played:
         problems.append(f"verify: {verdict}")
     if not expects_letters and _dead_letters(night) > dead_letters:
         problems.append("facts went to the dlq")
-    seen = journal.check(outcomes, await _books(night, sale.id), await _charges(night, sale.id, began_ms), CAPACITY)
+    seen = journal.check(
+        outcomes, await _books(night, sale.id), await _charges(night, sale.id, began_ms), CAPACITY
+    )
     oversold = sum(1 for check in checks if check["number"] in (1, 3) and not check["ok"])
     await asyncio.to_thread(night.command, "event", "close", slug)
     ends: dict[str, int] = {}

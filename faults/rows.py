@@ -51,8 +51,8 @@ async def _kill(night: Night, sale: Sale, chance: Random, *, names: tuple[str, .
         await asyncio.sleep(chance.uniform(0, 2))
 
 
-async def _pause(night: Night, sale: Sale, chance: Random, *, name: str, seconds: float) -> None:
-    await night.pause(name, seconds)
+async def _pause(night: Night, sale: Sale, chance: Random, *, of: str, seconds: float) -> None:
+    await night.pause(of, seconds)
 
 
 async def _kill_two_servers(night: Night, sale: Sale, chance: Random) -> None:
@@ -175,14 +175,18 @@ async def _read_only(night: Night, sale: Sale, chance: Random) -> None:
 
 async def _kill_connections(night: Night, sale: Sale, chance: Random) -> None:
     for _ in range(10):
-        found = night.sql("SELECT id FROM information_schema.processlist WHERE user <> 'root' AND user <> 'system user'")
+        found = night.sql(
+            "SELECT id FROM information_schema.processlist WHERE user <> 'root' AND user <> 'system user'"
+        )
         night.sql("".join(f"KILL {number};" for number in found.split()) or "SELECT 1")
         await asyncio.sleep(chance.uniform(0.2, 0.8))
 
 
 async def _lock_rows(night: Night, sale: Sale, chance: Random) -> None:
     """Somebody holds the rows that every sale of a ticket changes."""
-    locking = f"START TRANSACTION; SELECT * FROM ticketcraze.skus WHERE event_id = {sale.id} FOR UPDATE; DO SLEEP(8);"
+    locking = (
+        f"START TRANSACTION; SELECT * FROM ticketcraze.skus WHERE event_id = {sale.id} FOR UPDATE; DO SLEEP(8);"  # noqa: S608  # an id of our own
+    )
     await asyncio.to_thread(night.sql, locking)
 
 
@@ -219,19 +223,31 @@ def _row(name: str, what: str, act: Callable[..., Awaitable[None]], is_quick: bo
 
 
 ROWS = (
-    _row("nothing", "nothing goes wrong: the row that the others are compared with", _pause, name="refunds", seconds=0),
+    _row(
+        "nothing",
+        "nothing goes wrong: the row that the others are compared with",
+        _pause,
+        of="refunds",
+        seconds=0,
+    ),
     _row("web-killed", "web: SIGKILL, three times", _kill, names=("web",), times=3),
     _row("web-restarted", "web: SIGTERM with everybody connected", _restart_web),
     _row("stalled-sockets", "500 connections that never say a word", _stalled_sockets),
     _row("relay-killed", "relay: SIGKILL, three times", _kill, names=("relay",), times=3),
     _row("ledger-killed", "ledger: SIGKILL, three times", _kill, names=("ledger",), times=3),
-    _row("ledger-stopped", "ledger: SIGSTOP past its session, then woken", _pause, name="ledger", seconds=9),
+    _row("ledger-stopped", "ledger: SIGSTOP past its session, then woken", _pause, of="ledger", seconds=9),
     _row("rebalances", "another ledger comes and goes five times", _rebalance),
     _row("workers-killed", "all workers: SIGKILL, twice", _kill, names=WORKERS, times=2),
     _row("provider-killed", "the payment provider: SIGKILL, twice", _kill, names=("sandbox",), times=2),
     _row("redis-killed", "Redis: SIGKILL", _kill, True, names=("redis",)),
-    _row("redis-stopped", "Redis: SIGSTOP for 6 s", _pause, name="redis", seconds=6),
-    _row("redis-answers-lost", "Redis does what it was asked to, and its answers are lost", _drop_answers, True, of="redis"),
+    _row("redis-stopped", "Redis: SIGSTOP for 6 s", _pause, of="redis", seconds=6),
+    _row(
+        "redis-answers-lost",
+        "Redis does what it was asked to, and its answers are lost",
+        _drop_answers,
+        True,
+        of="redis",
+    ),
     _row("redis-slow", "Redis answers 300 ms late", _slow, of="redis"),
     _row("redis-cut", "connections to Redis reset, then refused for 5 s", _cut, of="redis"),
     _row("redis-full", "Redis has no memory left for 6 s", _fill_redis),
@@ -239,15 +255,20 @@ ROWS = (
     _row("redis-wiped", "Redis's files deleted, and SIGKILL", _wipe_redis),
     _row("redis-truncated", "the end of Redis's log cut off, and SIGKILL", _truncate_redis),
     _row("kafka-killed", "Kafka: SIGKILL", _kill, names=("kafka",)),
-    _row("kafka-stopped", "Kafka: SIGSTOP for 12 s", _pause, name="kafka", seconds=12),
+    _row("kafka-stopped", "Kafka: SIGSTOP for 12 s", _pause, of="kafka", seconds=12),
     _row("kafka-topic-lost", "the topic deleted and made anew", _lose_the_topic),
     _row("kafka-poison", "20 records that are no facts", _poison),
     _row("mysql-killed", "MySQL: SIGKILL", _kill, names=("mysql",)),
-    _row("mysql-stopped", "MySQL: SIGSTOP for 12 s", _pause, name="mysql", seconds=12),
+    _row("mysql-stopped", "MySQL: SIGSTOP for 12 s", _pause, of="mysql", seconds=12),
     _row("mysql-read-only", "MySQL read-only for 12 s", _read_only, True),
     _row("mysql-connections-killed", "every connection to MySQL killed, ten times", _kill_connections),
     _row("mysql-rows-locked", "the stock's rows locked for 8 s", _lock_rows),
-    _row("mysql-answers-lost", "MySQL does what it was asked to, and its answers are lost", _drop_answers, of="mysql"),
+    _row(
+        "mysql-answers-lost",
+        "MySQL does what it was asked to, and its answers are lost",
+        _drop_answers,
+        of="mysql",
+    ),
     _row("mysql-cut", "connections to MySQL reset, then refused for 5 s", _cut, of="mysql"),
     _row("paused", "the organiser pauses the sale for 4 s", _pause_and_go_on),
     _row("two-servers-killed", "two of Redis, MySQL and Kafka: SIGKILL", _kill_two_servers),

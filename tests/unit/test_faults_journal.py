@@ -23,7 +23,9 @@ def place(at: float, status: str, number: int) -> Told:
     return Told(at, "frame", 0, {"type": "place", "status": status, "number": number})
 
 
-def problems(*outcomes: Outcome, books: Books = SOLD, charges: tuple[Charge, ...] = (), capacity: int = 5) -> list[str]:
+def problems(
+    *outcomes: Outcome, books: Books = SOLD, charges: tuple[Charge, ...] = (), capacity: int = 5
+) -> list[str]:
     return check(outcomes, books, charges, capacity).problems
 
 
@@ -53,7 +55,10 @@ def test_a_version_that_goes_back_is_found() -> None:
 
 
 def test_a_ticket_that_was_told_as_bought_and_is_not_is_found() -> None:
-    assert "told as confirmed and is EXPIRED" in problems(one(answer()), books=Books({ORDER: "EXPIRED"}, frozenset()))[0]
+    assert (
+        "told as confirmed and is EXPIRED"
+        in problems(one(answer()), books=Books({ORDER: "EXPIRED"}, frozenset()))[0]
+    )
 
 
 def test_more_tickets_than_there_are_are_found() -> None:
