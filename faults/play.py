@@ -5,7 +5,6 @@ import time
 import uuid
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from app.infra.mysql import Database
 from app.payments.sandbox import SandboxProvider
@@ -94,8 +93,8 @@ async def play(night: Night, row: Row, seed: str) -> Played:
 
 
 def _dead_letters(night: Night) -> int:
-    answer: dict[str, Any] = night.command("dlq", "list")
-    return len(answer.get("records", []))
+    answer = night.command("dlq", "list")
+    return len(answer["letters"])
 
 
 async def _books(night: Night, event_id: int) -> journal.Books:
