@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from app.orders.lifecycle import Order
 from app.orders.reservations import Hold, due_holds, reserve, settle
 from app.sale import admission, draw, presence, waiting_room
+from app.watch.verify.stock import read_sale
 from tests.stack.room.world import SECRET, SKU, World
 
 MANY = 200_000
@@ -128,7 +129,7 @@ def test_passes_that_end_all_at_once_are_taken_back_in_slices(crowded: World) ->
 
 
 @pytest.mark.parametrize(
-    "what", ["join", "look", "leave", "rank_table", "mark_seen", "due_holds", "reserve", "settle"]
+    "what", ["join", "look", "leave", "rank_table", "mark_seen", "due_holds", "reserve", "settle", "verify"]
 )
 def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: World, what: str) -> None:
     redis, event_id, names = crowded.redis, crowded.event_id, itertools.count()
@@ -152,6 +153,8 @@ def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: World, what: st
                     pipeline.zadd(crowded.key("holds"), {f"due{n}": 1 for n in range(1_000)})
                     await pipeline.execute()
                 assert len(await due_holds(redis, event_id, 500)) == 500
+            case "verify":
+                assert await read_sale(redis, event_id)
             case "reserve" | "settle":
                 await hold_and_settle(crowded, settles=what == "settle")
 
