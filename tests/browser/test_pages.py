@@ -1,60 +1,11 @@
 """The pages in a real browser: a buyer's whole way, and the organiser's dashboard while it happens."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.world.buyers import Sale, api, come_in, make_event, order, pay, until_status
 from tests.world.stack import Stack, kill, ticketcraze, until_back
-
-WAIT_MS = 15_000
-PHONE: ViewportSize = {"width": 390, "height": 844}
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium, or whatever there is of it."""
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
-    assert binary, "there is no chromium: python -m stack install --browser"
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A phone. Whatever its console complains about fails the test."""
-    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    # A server that is gone is what some tests are about, and the browser says so whatever the page does.
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(message.text)
-            if message.type == "error" and "net::ERR_" not in message.text
-            else None
-        ),
-    )
-    yield page
-    context.close()
-    assert complaints == []
 
 
 def expect_state(page: Page, state: str) -> None:

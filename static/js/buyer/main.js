@@ -230,6 +230,9 @@ for (const anchor of $$("[data-copy]")) {
   });
 }
 
+// A code to scan comes into view when it is unfolded.
+for (const details of $$("details")) details.addEventListener("toggle", () => { if (details.open) $(".scan", details)?.scrollIntoView({ block: "center" }); });
+
 setUpSound();
 localTimes();
 if (state.page !== "order") setUpShop(state.event, show);

@@ -1,0 +1,141 @@
+"""Every page and state, as it looks: nothing shuts anybody out, nothing that matters is hidden or out of view."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+
+from tests.browser.conftest import PHONE
+from tests.browser.states import State, World
+from tests.world.stack import Stack
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+ZOOMED: ViewportSize = {"width": 640, "height": 400}  # what 1280 x 800 leaves at 200%
+LANDSCAPE: ViewportSize = {"width": 844, "height": 390}
+SMALL: ViewportSize = {"width": 390, "height": 664}
+# phone and desktop, light and dark, and 200%: everything once, then what depends on colours or on the window
+COLOURS = ["color-contrast", "link-in-text-block"]
+WINDOW = ["scrollable-region-focusable", "target-size", "color-contrast", "meta-viewport"]
+
+
+@pytest.fixture(scope="module")
+def states(stack: Stack) -> Iterator[list[State]]:
+    world = World(stack)
+    yield list(world.states())
+    world.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    # axe is put into the page, which the content security policy forbids to everybody else
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce", bypass_csp=True)
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+def findings(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe finds: the rule and the elements."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{violation['id']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
+        for violation in found["violations"]
+    ]
+
+
+def test_axe_finds_nothing_on_any_page(stack: Stack, states: list[State], context: BrowserContext) -> None:
+    found: list[str] = []
+    for state in states:
+        page = state.open(stack, context)
+        page.evaluate(AXE)
+        for window, scheme, rules in (
+            (PHONE, "light", None),
+            (PHONE, "dark", COLOURS),
+            (DESKTOP, "dark", None),
+            (DESKTOP, "light", COLOURS),
+            (ZOOMED, "light", WINDOW),
+        ):
+            page.set_viewport_size(window)
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            where = f"{state.name} ({window['width']}, {scheme})"
+            found += [f"{where}: {finding}" for finding in findings(page, rules)]
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > window["width"]:
+                found.append(f"{where}: {width} px wide")
+        page.close()
+    assert found == []
+
+
+def in_view(page: Page, selector: str) -> bool:
+    """Whether the first visible element is in the window, whole, and nothing lies over its middle or its end."""
+    return bool(
+        page.evaluate(
+            """selector => {
+                const element = [...document.querySelectorAll(selector)].find((e) => e.getClientRects().length);
+                const box = element.getBoundingClientRect();
+                if (box.top < 0 || box.bottom > innerHeight) return false;
+                if (box.left < 0 || box.right > innerWidth) return false;
+                return [0.5, 0.95].every((share) => {
+                    const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height * share);
+                    return element.contains(top) || top.contains(element);
+                });
+            }""",
+            selector,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "window", [PHONE, SMALL, LANDSCAPE, ZOOMED, DESKTOP], ids=lambda w: f"{w['width']}x{w['height']}"
+)
+def test_the_place_and_the_ticket_are_in_view(
+    stack: Stack, states: list[State], context: BrowserContext, window: ViewportSize
+) -> None:
+    named = {state.name: state for state in states}
+    missing: list[str] = []
+    for name, selectors in {"waiting": ["[data-testid=place]"], "ticket": [".scan", ".code"]}.items():
+        page = named[name].open(stack, context)
+        page.set_viewport_size(window)
+        missing += [selector for selector in selectors if not in_view(page, f"main {selector}")]
+        page.close()
+    if window in (LANDSCAPE, ZOOMED):
+        missing = [selector for selector in missing if selector != ".code"]  # it is right below what is scanned
+    assert missing == []
+
+
+def test_an_unfolded_code_for_another_device_is_in_view(
+    stack: Stack, states: list[State], context: BrowserContext
+) -> None:
+    page = next(state for state in states if state.name == "waiting").open(stack, context)
+    for window in (PHONE, SMALL, LANDSCAPE, ZOOMED):
+        page.set_viewport_size(window)
+        page.reload()
+        page.wait_for_selector("[data-link=live]")
+        page.locator("summary").locator("visible=true").first.click()
+        page.wait_for_function("document.querySelector('[data-view=waiting] details').open")
+        page.wait_for_timeout(50)
+        assert in_view(page, "[data-view=waiting] .scan"), window
+    page.close()
+
+
+def test_forced_colours_keep_the_line_to_the_front(
+    stack: Stack, states: list[State], context: BrowserContext
+) -> None:
+    page = next(state for state in states if state.name == "waiting").open(stack, context)
+    page.emulate_media(forced_colors="active")
+    dot, line = (
+        page.evaluate("s => getComputedStyle(document.querySelector(s))", selector)
+        for selector in ("[data-way] b", "[data-way] i")
+    )
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dot["backgroundColor"] != paper
+    assert line["borderTopStyle"] == "solid"
+    assert line["borderTopColor"] != paper
+    page.close()
