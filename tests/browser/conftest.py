@@ -1,5 +1,6 @@
 """One browser for all tests of the pages."""
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -39,12 +40,12 @@ def page(browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    # A server that is gone is what some tests are about, and the browser says so whatever the page does.
+    # A server that is gone or full is what some tests are about, and the browser says so whatever the page does.
     page.on(
         "console",
         lambda message: (
             complaints.append(message.text)
-            if message.type == "error" and "net::ERR_" not in message.text
+            if message.type == "error" and not re.search("net::ERR_|503", message.text)
             else None
         ),
     )

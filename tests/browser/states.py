@@ -1,10 +1,11 @@
 """Every page and state there is, made through the API: for axe, for the layout, and for the pictures in docs/."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.world.buyers import Sale, api, come_in, join, make_event, order, pay, until_status
 from tests.world.stack import Stack, ticketcraze
@@ -114,8 +115,8 @@ class World:
             return join(client, sale)
 
     def close(self) -> None:
-        for sale in self.sales:
-            ticketcraze(self.stack.env, "event", "close", sale.slug)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda sale: ticketcraze(self.stack.env, "event", "close", sale.slug), self.sales))
 
     def states(self) -> Iterator[State]:
         """All of them."""
@@ -193,9 +194,3 @@ class World:
         client, token = self.inside(brief)
         until(lambda: client.get(f"/events/{brief.slug}/queue").json()["status"] == "lapsed")
         yield State("turn ended", f"/events/{brief.slug}", token, "lapsed")
-
-
-def contexts(browser: Browser, **options: object) -> BrowserContext:
-    context = browser.new_context(reduced_motion="reduce", **options)  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
-    return context

@@ -38,16 +38,16 @@ class Sale:
     skus: tuple[Sku, ...]
 
 
-def make_event(env: dict[str, str], *skus: str, name: str = "A test", **options: int) -> Sale:
+def make_event(env: dict[str, str], *skus: str, **options: int | str) -> Sale:
     """A new sale that is open at once: make_event(env, "Floor:4500:20", pass_ttl=1).
 
     `options` are those of `ticketcraze event create`; unless they say otherwise, buyers are let in very fast.
     """
     slug = f"test-{uuid.uuid4().hex[:12]}"
     words = [word for sku in skus or ("Floor:4500:20",) for word in ("--sku", sku)]
-    for option, value in {"opens_in": 0, "rate": 60_000, **options}.items():
+    for option, value in {"name": "A test", "opens_in": 0, "rate": 60_000, **options}.items():
         words += [f"--{option.replace('_', '-')}", str(value)]
-    code, created = ticketcraze(env, "event", "create", "--slug", slug, "--name", name, *words)
+    code, created = ticketcraze(env, "event", "create", "--slug", slug, *words)
     assert code == 0, created
     return Sale(slug, created["id"], tuple(Sku(**sku) for sku in created["skus"]))
 

@@ -18,7 +18,7 @@ from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
 from app.web.problems import Problem
-from app.web.rendering import page, qr
+from app.web.rendering import compressed, page, qr
 from app.web.services import services_of
 
 MOST_EVENTS = 50
@@ -56,7 +56,8 @@ def _buyer_page(request: Request, template: str, state: dict[str, Any], **contex
     """A page that shows a state, with the state in it for its script."""
     at_ms = now_ms()
     state |= {"server_now": iso(at_ms), "returned": "paid" in request.query_params}  # from the provider's page
-    return page(template, state=state, event=state["event"], v=view_of(state, at_ms), **context)
+    answer = page(template, state=state, event=state["event"], v=view_of(state, at_ms), **context)
+    return compressed(request, answer)
 
 
 async def join_form(request: Request) -> Response:

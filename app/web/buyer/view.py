@@ -133,7 +133,7 @@ def _ahead(state: Json) -> int:
     return int((state["place"] or {}).get("position") or 0)
 
 
-def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None, minutes: int) -> tuple[str, str]:
+def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None) -> tuple[str, str]:
     """The clock and the words of a time limit, "pass" or "hold"; a paused sale's clock stopped at `stopped_ms`."""
     if not until:
         return words("none"), ""
@@ -141,7 +141,7 @@ def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None,
     if left_ms <= 0:
         return "0:00", words("time.up")
     how = "paused" if stopped_ms is not None else "ending" if left_ms <= WARNING_MS else "until"
-    return words.clock(left_ms), words(f"{name}.{how}", hour=hour_of(until), minutes=minutes)
+    return words.clock(left_ms), words(f"{name}.{how}", hour=hour_of(until))
 
 
 def _chance_words(state: Json) -> str:
@@ -216,10 +216,9 @@ def view_of(state: Json, now_ms: int) -> View:
         place["expires_at"] if where == "admitted" else None,
         now_ms,
         stopped_ms,
-        max(1, event["hold_ttl_seconds"] // 60),
     )
     open_until = order["expires_at"] if order and order["status"] in OPEN else None
-    hold_clock, hold_words = _deadline("hold", open_until, now_ms, stopped_ms, 0)
+    hold_clock, hold_words = _deadline("hold", open_until, now_ms, stopped_ms)
     total = money_text(order["total"], order["currency"]) if order else ""
     opens_in_ms = to_ms(event["opens_at"]) - now_ms if event.get("opens_at") else None
     lapsed_title, lapsed_words = _lapsed_words(None if where == "lapsed" and not is_paid(order) else order)

@@ -10,13 +10,13 @@ const WARNING_MS = 60_000;
 const PAID_FOR = ["confirmed", "review", "refunded"];
 
 // A time limit: `name` is pass or hold, stoppedMs the server's time at which a paused sale's clock stopped.
-function deadline(name, iso, nowMs, stoppedMs, minutes) {
+function deadline(name, iso, nowMs, stoppedMs) {
   if (!iso) return { clock: phrase("none"), words: "", ending: false };
   const leftMs = Date.parse(iso) - (stoppedMs ?? nowMs);
   if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true };
   const ending = leftMs <= WARNING_MS && stoppedMs === null;
   const how = stoppedMs !== null ? "paused" : ending ? "ending" : "until";
-  return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: hourOf(iso), minutes }), ending };
+  return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: hourOf(iso) }), ending };
 }
 
 function chanceWords(state) {
@@ -71,8 +71,8 @@ export function words(state, nowMs) {
   const scheduled = event.sale === "scheduled";
   const ahead = place?.position ?? 0;
   const stopped = (since) => (paused ? Math.max(state.paused_at_ms, since ?? 0) : null);
-  const pass = deadline("pass", where === "admitted" && place.expires_at, nowMs, stopped(state.place_at_ms), Math.max(1, Math.floor(event.hold_ttl_seconds / 60)));
-  const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(order?.at_ms), 0);
+  const pass = deadline("pass", where === "admitted" && place.expires_at, nowMs, stopped(state.place_at_ms));
+  const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(order?.at_ms));
   const total = order ? money(order.total, order.currency) : "";
   const opensInMs = event.opens_at ? Date.parse(event.opens_at) - nowMs : null;
   const baskets = allInBaskets(state);
