@@ -2,9 +2,7 @@
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_pages import browser as browser
 from tests.browser.test_pages import expect_state, join_and_come_in, press, reserve_two
-from tests.browser.test_pages import page as page
 from tests.world.buyers import make_event
 from tests.world.stack import Stack
 
