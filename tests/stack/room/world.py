@@ -87,8 +87,8 @@ class World:
         """They join and are not seen any more: much faster."""
         asked: list[scripts.Call] = [
             (
-                keys(self.event_id, *waiting_room.JOINING),
-                [buyer, 10_000_000],
+                keys(self.event_id, *waiting_room.JOINING, "joins:one address"),
+                [buyer, 10_000_000, 0],
             )
             for buyer in buyers
         ]
