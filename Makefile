@@ -7,10 +7,10 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test bench faults soak clean
+.PHONY: help run servers test test-fast bench faults soak clean
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@sed -n 's/^#  \( make .*\)/ \1/p' $(MAKEFILE_LIST)
 
 run: $(READY) ## the servers, the whole application and a demo sale, until Ctrl-C
@@ -25,6 +25,9 @@ test: $(READY) ## format, lint, types and tests, against real servers
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
+	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)

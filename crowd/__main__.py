@@ -55,12 +55,13 @@ async def crowd(slug: str, buyers: int, url: str, seed: int) -> list[Outcome]:
     """So many buyers, all the way; SIGTERM and Ctrl-C send everybody home. Raises Gone when there is no sale."""
     shop = await visit(url, slug)
     opens_in_seconds = (datetime.fromisoformat(shop.opens_at) - datetime.now(UTC)).total_seconds()
+    tickets = sum(sku.available for sku in shop.skus)
     limit_seconds = max(opens_in_seconds, 0) + LIMIT_SECONDS
     tasks = [
         asyncio.create_task(
             buy(shop, habits, seconds=limit_seconds, source_address=source_address(url, i), seed=f"{seed}:{i}")
         )
-        for i, (_, habits) in enumerate(plan(buyers, seed, opens_in_seconds))
+        for i, (_, habits) in enumerate(plan(buyers, seed, opens_in_seconds, tickets))
     ]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _send_home, tasks)

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from crowd.browser import Browser, Gone, Shop, Told
 from crowd.habits import PROMPT, Habits
 
+MOST_OF_A_LINE = 10  # tickets of one kind in one order
 MOST_CHOICES = 20  # times a buyer chooses again because somebody else was faster
 PAYMENT_LOOK_SECONDS = 0.3
 MOST_PAYMENT_LOOKS = 100
@@ -31,8 +32,8 @@ class Outcome:
     """
 
     how: str
-    tickets: int = 0  # of the order
-    order_id: str = ""
+    tickets: int = 0  # of all orders
+    order_id: str = ""  # of the last one
     token: str = ""
     told: list[Told] = field(default_factory=list)
 
@@ -76,6 +77,22 @@ class Buyer:
         await asyncio.sleep(self._habits.arrives_after_seconds)
         await self.arrive()
         await self.wait_for_turn()
+        await self._purchase()
+        while self.tickets < self._habits.wants and not self._browser.is_over:
+            bought = self.order_id, self.tickets
+            try:
+                await self._purchase()
+            except Gone as gone:
+                self.order_id, self.tickets = bought
+                if gone.how != "lapsed":  # the limit, or the end
+                    return
+                await self._browser.join()
+                await self.wait_for_turn()
+            else:
+                self.tickets += bought[1]
+
+    async def _purchase(self) -> None:
+        """One order, with the pass that is there."""
         await asyncio.sleep(self._habits.thinks_seconds)
         await self.order()
         await asyncio.sleep(self._habits.pays_after_seconds)
@@ -161,8 +178,11 @@ class Buyer:
         if end:
             raise Gone(end)
         sku = self._chance.choice(there)
-        wanted = self._habits.tickets or self._chance.randint(1, browser.shop.max_per_buyer)
-        return sku["id"], min(wanted, sku["available"], browser.shop.max_per_buyer)
+        most = min(browser.shop.max_per_buyer, MOST_OF_A_LINE)
+        wanted = self._habits.tickets or max(self._chance.randint(1, most), self._habits.wants)
+        if self.tickets:  # an order more
+            wanted = min(wanted, self._habits.wants - self.tickets)
+        return sku["id"], min(wanted, sku["available"], most)
 
     async def _took(self, sku_id: int, quantity: int) -> bool:
         """Orders; False when somebody was faster."""

@@ -1,5 +1,6 @@
 """How buyers behave: the habits of one, and the mix that makes a crowd. The same seed gives the same crowd."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -8,6 +9,7 @@ from typing import Final
 EARLY_SHARE = 0.85  # arrive before the opening, when there is time until then
 ARRIVING_SECONDS = 30.0  # in which the others arrive after it
 MOST_EARLY_SECONDS = 55.0
+PAYING_SHARE = 0.6  # of the buyers end with a ticket at least
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Habits:
     away_seconds: float = 0
     thinks_seconds: float = 0  # with the pass, before ordering
     only_looks: bool = False  # lets the pass end
-    tickets: int = 0  # 0: as many as chance and the limit say
+    tickets: int = 0  # of an order; 0: as many as chance and the limit say
+    wants: int = 0  # in all: goes on ordering until then, the limit or the end
     pays_after_seconds: float = 0
     presses: tuple[str, ...] = ("succeed",)  # on the provider's page, one attempt each; none: never pays
 
@@ -68,11 +71,13 @@ KINDS: Final[dict[str, tuple[int, Callable[[Random], Habits]]]] = {
 }
 
 
-def plan(buyers: int, seed: int, opens_in_seconds: float) -> list[tuple[str, Habits]]:
+def plan(buyers: int, seed: int, opens_in_seconds: float, tickets: int = 0) -> list[tuple[str, Habits]]:
     """The kind and the habits of so many buyers, in order of arrival.
 
-    Most arrive before the opening, if it is in the future; a minute after it everybody is there.
+    Most arrive before the opening, if it is in the future; a minute after it everybody is there. Together they
+    want more than the `tickets` that there are, however few they are.
     """
+    wants = math.ceil(tickets / (buyers * PAYING_SHARE)) if buyers else 0
     chance = Random(seed)  # noqa: S311  # a play, no secrets
     kinds = _shares(buyers)
     chance.shuffle(kinds)
@@ -84,7 +89,7 @@ def plan(buyers: int, seed: int, opens_in_seconds: float) -> list[tuple[str, Hab
             chance.uniform(0, early_seconds) if early else early_seconds + chance.uniform(0, ARRIVING_SECONDS)
         )
         habits = KINDS[kind][1](chance)
-        planned.append((kind, replace(habits, arrives_after_seconds=arrives)))
+        planned.append((kind, replace(habits, arrives_after_seconds=arrives, wants=wants)))
     return sorted(planned, key=lambda one: one[1].arrives_after_seconds)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import shlex
 import sys
@@ -25,6 +26,7 @@ HEALTH_PATHS = {"web": "/readyz", "sandbox": "/healthz"}
 # The application's limits that are worth knowing of a stack, where they are given.
 LIMITS = ("JOIN_LIMIT", "TRUSTED_PROXIES")
 
+DEMO_TICKETS = 220
 COMMAND_LIMIT_SECONDS = 60
 ANSWER_LIMIT_SECONDS = 60
 DEATHS_BEFORE_GIVING_UP = 4
@@ -162,13 +164,18 @@ class Application:
             f"event create --slug night-of-lights-{_stamp()} --name 'Night of Lights'"
             " --sku Floor:4500:120 --sku Balcony:6500:80 --sku Box:12000:20"
             f" --opens-in {self._settings.opens_in_seconds}"
-            " --rate 240 --room 60 --pass-ttl 120 --hold-ttl 90 --json",
+            f" --rate 240 --room 60 --pass-ttl 120 --hold-ttl 90 --max-per-buyer {self._limit()} --json",
             {},
         )
         try:
             return str(json.loads(output.strip().splitlines()[-1])["slug"])
         except (ValueError, LookupError, TypeError) as error:
             raise StackError(f"`event create --json` didn't answer with a slug: {output[:400]!r}") from error
+
+    def _limit(self) -> int:
+        """Tickets a buyer may have: the usual four, or so many that a small crowd can buy the demo out."""
+        crowd = self._settings.crowd
+        return max(4, math.ceil(2 * DEMO_TICKETS / crowd)) if crowd else 4
 
     def start_crowd(self, slug: str) -> None:
         """Start the simulated buyers; they go home by themselves."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.world.machine import ROOT as ROOT
-from tests.world.stack import Stack as Stack
-from tests.world.stack import started
+from tests.world.machine import ROOT
+from tests.world.stack import Stack, started
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("any machine")
 
 

@@ -1,11 +1,14 @@
 """The command line against the running stack."""
 
+import subprocess
+import sys
 import uuid
 
 import httpx
 import pytest
 
 from tests.world.buyers import make_event
+from tests.world.machine import ROOT
 from tests.world.stack import Stack, ticketcraze
 
 
@@ -34,3 +37,31 @@ def test_the_status_names_every_server_and_process(stack: Stack) -> None:
     assert code == 0, answer
     assert {"redis", "mysql", "kafka", "sandbox", "web", "relay", "ledger"} <= parts.keys()
     assert parts["web"]["pid"] == stack.run["processes"]["web"]
+
+
+def ended(*arguments: str, reads_first_line_only: bool = False) -> tuple[int, str, str]:
+    """A command without any server: its exit code, output and errors."""
+    run = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, text=True,
+        env={"PATH": "/usr/bin"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert run.stdout
+    assert run.stderr
+    if reads_first_line_only:
+        run.stdout.close()
+        return run.wait(20), "", run.stderr.read()
+    output, errors = run.communicate(timeout=20)
+    return run.returncode, output, errors
+
+
+def test_who_reads_no_further_is_told_no_stack_trace() -> None:
+    for arguments in (["--help"], ["verify", "--json"]):
+        _, _, errors = ended(*arguments, reads_first_line_only=True)
+        assert errors == ""
+
+
+def test_what_is_not_understood_ends_with_two_and_a_missing_setting_with_one() -> None:
+    assert ended("nothing-like-this")[0] == 2
+    code, output, _ = ended("event", "list", "--json")
+    assert (code, output.count("\n")) == (1, 1)
+    assert '"ok": false' in output

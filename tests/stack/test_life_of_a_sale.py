@@ -12,7 +12,6 @@ import redis
 from app.infra.redis import open_redis
 from app.sale import waiting_room
 from app.settings import Settings
-from tests.conftest import Stack
 from tests.world.apart import apart
 from tests.world.buyers import (
     OpenSale,
@@ -29,7 +28,7 @@ from tests.world.buyers import (
 )
 from tests.world.machine import free_port
 from tests.world.processes import processes
-from tests.world.stack import ticketcraze
+from tests.world.stack import Stack, ticketcraze
 from tests.world.waiting import until
 
 GONE, UNAVAILABLE = httpx.codes.GONE, httpx.codes.SERVICE_UNAVAILABLE

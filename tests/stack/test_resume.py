@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.conftest import Stack
-from tests.support import Sale, api, come_in, make_event, order
+from tests.world.buyers import Sale, api, come_in, make_event, order
+from tests.world.stack import Stack
 
 COOKIE = "tc_buyer"
 

@@ -1,9 +1,7 @@
-"""The command line, as far as it needs no server: help, words, folded lines, and a reader who has read enough."""
+"""The command line, as far as it needs no server: help, words and folded lines."""
 
 import argparse
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from app.cli.__main__ import parser
 from app.cli.verify import report
 from app.watch.verify import Check
-from tests.world.machine import ROOT
 
 
 def commands(
@@ -37,34 +34,6 @@ def test_the_help_of_each_command_shows_an_example_that_is_understood(name: str)
     assert " ".join(words).startswith(name)
     parser().parse_args(words[1:])
     assert "--json" in told
-
-
-def ended(*arguments: str, reads_first_line_only: bool = False) -> tuple[int, str, str]:
-    """A command without any server: its exit code, output and errors."""
-    run = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, text=True,
-        env={"PATH": "/usr/bin"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert run.stdout
-    assert run.stderr
-    if reads_first_line_only:
-        run.stdout.close()
-        return run.wait(20), "", run.stderr.read()
-    output, errors = run.communicate(timeout=20)
-    return run.returncode, output, errors
-
-
-def test_who_reads_no_further_is_told_no_stack_trace() -> None:
-    for arguments in (["--help"], ["verify", "--json"]):
-        _, _, errors = ended(*arguments, reads_first_line_only=True)
-        assert errors == ""
-
-
-def test_what_is_not_understood_ends_with_two_and_a_missing_setting_with_one() -> None:
-    assert ended("nothing-like-this")[0] == 2
-    code, output, _ = ended("event", "list", "--json")
-    assert (code, output.count("\n")) == (1, 1)
-    assert '"ok": false' in output
 
 
 @pytest.mark.parametrize("seconds", ["nan", "-1", "inf", "soon"])

@@ -49,3 +49,12 @@ def test_every_kind_that_means_to_buy_ends_its_attempts_with_money() -> None:
             continue
         assert habits.presses[-1] != "decline", kind
         assert "decline" not in habits.presses or kind == "declined"
+
+
+@pytest.mark.parametrize("buyers", [5, 50, 100, 300, 1_000])
+def test_a_crowd_of_any_size_wants_more_than_there_is(buyers: int) -> None:
+    buying = [
+        h for kind, h in plan(buyers, 1, 60, tickets=220) if kind in ("ordinary", "slow", "twice", "declined")
+    ]
+    assert sum(max(h.wants, 1) for h in buying) >= 220 or buyers < 5
+    assert max(habits.wants for habits in buying) <= 2 * 220 / buyers + 1, "more than the demo's limit"

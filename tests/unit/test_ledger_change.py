@@ -78,7 +78,7 @@ def test_a_reclaim_that_the_last_guard_refuses_moves_nothing() -> None:
     assert (change.after.status, moved(change)) == ("REJECTED", [])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(histories(), st.data())
 def test_however_facts_fall_into_batches_the_audit_is_what_the_order_claims(
     history: list[tuple[Fact, bool | None]], data: st.DataObject
@@ -93,7 +93,6 @@ def test_however_facts_fall_into_batches_the_audit_is_what_the_order_claims(
     claims_add_up(end_batch(change, audit), audit)
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories(), st.integers(0, 40))
 def test_a_batch_that_the_last_guard_refuses_leaves_nothing_claimed(
     history: list[tuple[Fact, bool | None]], refused_from: int

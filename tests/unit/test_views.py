@@ -14,7 +14,7 @@ import pytest
 from app.web.buyer.view import view_of
 from app.web.rendering import FILES, page
 from app.web.words import to_ms
-from tests.conftest import ROOT
+from tests.world.machine import ROOT
 
 TABLE = json.loads((ROOT / "tests" / "cases" / "views.json").read_text())
 NOW_MS = to_ms(TABLE["now"])
