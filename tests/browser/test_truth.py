@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser.conftest import PHONE
 from tests.browser.states import full_door, press_join
-from tests.conftest import ROOT
 from tests.world.buyers import Sale, api, come_in, join, make_event, order
+from tests.world.machine import ROOT
 from tests.world.stack import Stack, ticketcraze
 
 COLD_BYTES = 45_000
