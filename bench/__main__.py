@@ -10,13 +10,18 @@ import logging
 import sys
 from pathlib import Path
 
-from bench import door, endtoend, ledger
+from bench import door, endtoend, ledger, rebuild
 from bench.report import BenchmarkFailed
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
 
 # What each needs to run: `python -m stack run`, or only its servers, or nothing.
-BENCHMARKS = {"door": (door, None), "endtoend": (endtoend, "run"), "ledger": (ledger, "servers")}
+BENCHMARKS = {
+    "door": (door, None),
+    "endtoend": (endtoend, "run"),
+    "ledger": (ledger, "servers"),
+    "rebuild": (rebuild, "servers"),
+}
 
 INTERRUPTED = 130
 

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 PAGE = 2_000
 VERSIONS_PAGE = 10_000
-CHUNK = 50  # orders in one script: about a millisecond
-CHUNKS_AT_ONCE = 20
+CHUNK = 20  # orders in one script: about a millisecond
+CHUNKS_AT_ONCE = 50
 FEW_CHANGES = 100  # that the last look of a sale that is not ready leaves to the one after it
 MOST_LOOKS = 10
 SENDING_SECONDS = 0.2  # what the relay had read may still be on its way to Kafka
