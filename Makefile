@@ -7,7 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast bench faults soak clean
+.PHONY: help run servers test test-fast test-browsers bench faults soak clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,10 @@ test: $(READY) ## format, lint, types and tests, against real servers
 
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
 	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast
+
+test-browsers: $(READY) ## the whole way and the dashboard in Firefox and in WebKit too
+	$(VENV)/bin/python -m stack install --engines
+	ENGINES=1 $(VENV)/bin/pytest tests/browser/test_engines.py
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)

@@ -1,6 +1,6 @@
 """The local stack.
 
-python -m stack install [--browser]   install what is missing, start nothing
+python -m stack install [--browser | --engines]   install what is missing, start nothing
 python -m stack servers               Redis, MySQL and Kafka, until Ctrl-C
 python -m stack run                   the servers, the whole application and a demo sale, until Ctrl-C
 
@@ -23,6 +23,7 @@ from stack.sources import find_origins
 from stack.supervisor import check_platform
 
 INTERRUPTED = 130
+ENGINES = {"firefox-esr": "firefox-esr", "webkit2gtk-driver": "WebKitWebDriver", "xvfb": "Xvfb"}
 
 
 def main() -> int:
@@ -33,13 +34,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     installing = commands.add_parser("install", help="install what is missing, start nothing")
     installing.add_argument("--browser", action="store_true", help="chromium too, for the browser tests")
+    installing.add_argument("--engines", action="store_true", help="Firefox and WebKit, to try the pages in them")
     commands.add_parser("servers", help="Redis, MySQL and Kafka")
     commands.add_parser("run", help="the servers, the application and a demo sale")
     arguments = parser.parse_args()
     console = Console()
     try:
         if arguments.command == "install":
-            _install(console, arguments.browser)
+            _install(console, arguments.browser, arguments.engines)
         else:
             _run(console, with_application=arguments.command == "run")
     except StackError as error:
@@ -51,7 +53,11 @@ def main() -> int:
     return 0
 
 
-def _install(console: Console, with_browser: bool) -> None:
+def _install(console: Console, with_browser: bool, with_engines: bool) -> None:
+    if with_engines:
+        missing = [package for package, binary in ENGINES.items() if not find_binary(binary)]
+        if missing:
+            install(console, missing)
     if with_browser and not find_binary("chromium", "google-chrome"):
         install(console, ["chromium"])
     origins = find_origins(SERVERS, os.environ, console, install)

@@ -5,7 +5,7 @@ import { keepLive } from "../shared/live.js";
 import { money } from "../shared/money.js";
 import { $, $$, setFlags, setRows, setSlots, setText } from "../shared/page.js";
 import { count, learn, phrase } from "../shared/phrases.js";
-import { clock, hourOf, learnServerTime, serverNowMs, span } from "../shared/time.js";
+import { clock, dayAndHour, hourOf, learnServerTime, serverNowMs, span } from "../shared/time.js";
 import catalogue from "./catalogue.js";
 import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
@@ -51,7 +51,7 @@ function show() {
   });
   setFlags({ paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review > 0 });
   setRows($("[data-trouble]"), "trouble-row", trouble.orders.map((order) => [
-    order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), hour: hourOf(order.expires_at) }),
+    order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), when: dayAndHour(order.expires_at) }),
   ]));
   $("main").dataset.state = event.sale;
   $("[data-sale]").dataset.sale = event.sale;
