@@ -1,4 +1,4 @@
-"""python -m bench NAME [--json] [--stack DIR]
+"""Measures: python -m bench NAME [--json] [--stack DIR].
 
 Starts servers and processes of its own in a temporary folder, measures, and stops them. With --stack it measures
 on a stack that runs already.

@@ -1,6 +1,6 @@
-"""The demo's crowd: python -m crowd --event SLUG --buyers 300 --url http://127.0.0.1:8000
+"""The demo's crowd: python -m crowd --event SLUG --buyers 300 --url http://127.0.0.1:8000.
 
-Ends by itself when everybody is done, when the sale is over, or LIMIT_SECONDS after the opening.
+Ends when everybody is done, when the sale is over, or LIMIT_SECONDS after the opening.
 """
 
 import argparse

@@ -132,8 +132,9 @@ class Store:
         return pending
 
     def refund(self, request: RefundRequest) -> str:
-        """The refund's transaction id. Raises Refused: key_reused, unknown_transaction, currency_differs,
-        exceeds_charge.
+        """The refund's transaction id.
+
+        Raises Refused: key_reused, unknown_transaction, currency_differs, exceeds_charge.
         """
         content = msgspec.json.encode(request)
         with self._transaction() as database:

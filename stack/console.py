@@ -13,7 +13,8 @@ PLAIN_REMINDER_SECONDS = 15
 class Tick(Protocol):
     """Called now and then by whoever works on a step, so that its seconds move on."""
 
-    def __call__(self) -> None: ...
+    def __call__(self) -> None:
+        """Moves on."""
 
 
 class Console:

@@ -1,5 +1,6 @@
-"""Looks after sales: puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over,
-and rebuilds what Redis lost.
+"""Looks after sales, from the first minute to the last.
+
+Puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over, rebuilds what Redis lost.
 
 Nothing here is in the way of letting buyers in.
 """

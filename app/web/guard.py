@@ -38,6 +38,7 @@ class Guard:
         self._headers = [*HEADERS, HSTS] if public_url.startswith("https://") else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

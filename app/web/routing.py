@@ -20,6 +20,7 @@ class Resource:
             self.handlers["HEAD"] = self.handlers["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
         request = Request(scope, receive, send)
         handler = self.handlers.get(request.method)
         if handler is None:

@@ -116,6 +116,7 @@ class StaticFiles:
         self._by_path = {PREFIX + file.name: file for file in files.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
         if (
             scope["type"] != "http"
             or not scope["path"].startswith(PREFIX)

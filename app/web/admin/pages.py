@@ -14,6 +14,7 @@ from app.web.services import services_of
 
 @for_admin_page
 async def events_page(request: Request, admin: str) -> Response:
+    """The list of sales."""
     services = services_of(request)
     rows = []
     for event in await list_events(services.database):
@@ -38,6 +39,7 @@ async def events_page(request: Request, admin: str) -> Response:
 
 @for_admin_page
 async def event_page(request: Request, admin: str) -> Response:
+    """The dashboard of one sale."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     now = await services.dashboard.snapshot(event)

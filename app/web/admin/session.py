@@ -60,6 +60,7 @@ for_admin_page = only_for(admin_of, otherwise=to_login)
 
 
 async def login_form(request: Request) -> Response:
+    """The page to sign in on."""
     return page("admin/login.html", error=None, next=_inside(request.query_params.get("next", "")))
 
 
@@ -122,6 +123,7 @@ async def delete_session(request: Request) -> Response:
 
 
 async def logout(request: Request) -> Response:
+    """Signs out, and leads to the page to sign in on."""
     response = RedirectResponse("/admin/login", 303)
     await _end(request, response)
     return response

@@ -25,11 +25,13 @@ MOST_EVENTS = 50
 
 
 async def events_page(request: Request) -> Response:
+    """The list of sales."""
     newest = await services_of(request).sales.newest(MOST_EVENTS)
     return page("buyer/events.html", events=newest.facts.events, server_now=iso(now_ms()))
 
 
 async def event_page(request: Request) -> Response:
+    """The page of a sale, as this buyer sees it."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     buyer = await visitor(request)
