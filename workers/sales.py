@@ -1,6 +1,6 @@
 """Looks after sales, from the first minute to the last.
 
-Puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over, rebuilds what Redis lost.
+Puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over, rebuilds what was lost.
 
 Nothing here is in the way of letting buyers in.
 """
