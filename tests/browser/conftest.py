@@ -20,7 +20,8 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Of the package, not the session: while Playwright runs no other test can have an event loop.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's chromium, or whatever there is of it."""
     binary = shutil.which("chromium") or shutil.which("google-chrome")
