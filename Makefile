@@ -7,7 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-browsers bench faults soak clean
+.PHONY: help run servers test test-fast test-browsers bench faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,12 +42,17 @@ faults: $(READY) ## sales in which something goes wrong, every row; TIMES=1
 soak: $(READY) ## the same by chance; MINUTES=30
 	$(VENV)/bin/python -m faults --minutes $(or $(MINUTES),30)
 
+lock: $(READY) ## pin what pyproject.toml asks for, every file by its hash; UPGRADE=--upgrade for newer versions
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)/bin/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate $(UPGRADE) -o requirements.lock
+
 clean: ## remove the virtual environment, the local data and all caches
 	@if [ -e .stack/lock ] && ! flock -n .stack/lock true; then \
 		echo "A stack is running on .stack (process $$(cat .stack/lock)); stop it first."; exit 1; fi
 	rm -rf $(VENV) .stack build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -m stack.venv $@

@@ -31,9 +31,12 @@ def main() -> int:
                 install(console, ["python3-venv"])
             command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
             run_step(console, "making the virtual environment", command, "")
-        command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        command += ["-c", "constraints.txt", "-e", ".[dev]"]
+        pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        command = [*pip, "--require-hashes", "-r", "requirements.lock"]
         run_step(console, "installing Python packages", command, "Is the package index within reach?")
+        # What it needs is there, and each file of it was checked: nothing else may be fetched.
+        command = [*pip, "--no-deps", "--no-build-isolation", "--no-index", "-e", "."]
+        run_step(console, "installing the project", command, "")
     except StackError as error:
         console.say(f"\n{error}")
         return 1
