@@ -38,6 +38,11 @@ def short_code(order_id: str) -> str:
     return f"{order_id[9:13]}-{order_id[24:28]}".upper()
 
 
+def placed_ms_of(order_id: str) -> int:
+    """When an order id was made, UTC ms by the clock of who made it."""
+    return int(order_id[:8] + order_id[9:13], 16)
+
+
 def new_id() -> str:
     """An id for anything that is not an order: a payment, a fact."""
     return str(uuid.uuid4())

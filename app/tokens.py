@@ -23,6 +23,7 @@ RESUME_SECONDS = DAY_SECONDS
 DEVICE_SECONDS = 180 * DAY_SECONDS
 CLOCK_SECONDS = 60  # that the clocks of two web hosts may differ by
 MAX_LENGTH = 2_048
+RECEIPT_LENGTH = 3_072
 REMEMBERED_SECONDS = 300
 MOST_REMEMBERED = 50_000
 MAX_NUMBERS = 20  # events whose number a token carries; the oldest are dropped
@@ -70,6 +71,7 @@ class Tokens:
         )
         self._links = {id: Signer(key, salt="ticketcraze.link", **_SIGNED_WITH) for id, key in keys.items()}
         self._deriving = hmac.digest(next(iter(keys.values())).encode(), b"ticketcraze.derived-buyer", "sha256")
+        self._receipts = {id: Signer(key, salt="ticketcraze.receipt", **_SIGNED_WITH) for id, key in keys.items()}
         self._good: dict[str, Buyer] = {}
         self._forget_at = 0.0
 
@@ -116,6 +118,27 @@ class Tokens:
     def device(self, token: str) -> Device:
         """The device this token was given to. Raises BadToken."""
         return _read(self._device, token, DEVICE_SECONDS, Device)
+
+    def of_receipt(self, content: bytes) -> str:
+        """A receipt with this content: the same every time. Empty for one that is too long."""
+        key_id, signer = next(iter(self._receipts.items()))
+        body = base64_encode(content).decode()
+        token = f"{key_id}.{body}.{signer.get_signature(body).decode()}"
+        return token if len(token) <= RECEIPT_LENGTH else ""
+
+    def receipt(self, token: str) -> bytes:
+        """The content of a receipt. Raises BadToken."""
+        key_id, _, signed = token.partition(".")
+        body, _, signature = signed.partition(".")
+        signer = self._receipts.get(key_id)
+        if signer is None or len(token) > RECEIPT_LENGTH or not _is_canonical(signature):
+            raise BadToken
+        try:
+            if not signer.verify_signature(body.encode(), signature):
+                raise BadToken
+            return bytes(base64_decode(body))
+        except (BadData, UnicodeEncodeError) as error:
+            raise BadToken from error
 
     def of_link(self, order_id: str, version: int) -> str:
         """The key of the link to one order. The same every time, and without an end of its own."""

@@ -125,13 +125,17 @@ Frame = PlaceFrame | StockFrame | OrderFrame | PingFrame
 
 
 class HeldOrder(Struct, frozen=True):
-    """An order that was just placed: its tickets are held until `expires_at`."""
+    """An order that was just placed: its tickets are held until `expires_at`.
+
+    `receipt` proves it: sent back as `Order-Receipt`, it brings the order back if it was lost. Empty for none.
+    """
 
     order_id: str
     status: Literal["HELD"]
     total: Money
     currency: str
     expires_at: Time
+    receipt: str
 
 
 class CanceledOrder(Struct, frozen=True):

@@ -1,16 +1,21 @@
 """What a buyer's API and a buyer's pages do alike: joining, and finding an order that is the buyer's own."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from math import ceil
 
+import msgspec
 from starlette.requests import Request
 
 from app.ids import event_of
 from app.infra.mysql import DatabaseUnavailable
+from app.orders.facts import UNREADABLE
 from app.orders.lifecycle import Order
 from app.orders.links import GOOD_FOR_MS, LASTING, link_version
-from app.orders.reading import find_order
+from app.orders.reading import find_order, held_order
+from app.orders.receipts import Receipt, hold_again, receipt_of
+from app.orders.reservations import Hold, Refused
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.events import check_not_over
@@ -20,7 +25,7 @@ from app.tokens import BadToken, Buyer, new_buyer
 from app.units import now_ms
 from app.web.addresses import address_of, address_prefix
 from app.web.http import idempotency_key
-from app.web.problems import Problem
+from app.web.problems import Problem, invalid
 from app.web.services import services_of
 
 LEAST_KEY = 8  # characters of an Idempotency-Key that may speak for a buyer
@@ -109,6 +114,10 @@ async def readable_order(request: Request, buyer: Buyer | None) -> Order:
         with suppress(BadToken):
             version = services.tokens.link(key, order_id)
     order = await find_order(services.database, services.redis, order_id) if buyer or version else None
+    if order is None and buyer and (receipt := receipt_from(request, buyer)) and receipt.order_id == order_id:
+        with suppress(Refused):  # then the order is gone, with its tickets or its time
+            await held_again(request, receipt)
+            order = await held_order(services.redis, order_id)
     if order and buyer and order.buyer_id == buyer.id:
         return order
     if not key:
@@ -120,6 +129,39 @@ async def readable_order(request: Request, buyer: Buyer | None) -> Order:
     ):
         raise Problem("link_expired", "Ask whoever gave you this link for a new one.")
     return order
+
+
+def receipt_from(request: Request, buyer: Buyer) -> Receipt | None:
+    """The receipt that comes with a request, of an order of this buyer; None without. Raises Problem `invalid`."""
+    token = request.headers.get("order-receipt", "")
+    if not token:
+        return None
+    try:
+        receipt = msgspec.json.decode(services_of(request).tokens.receipt(token), type=Receipt)
+    except (BadToken, *UNREADABLE):
+        raise invalid("Order-Receipt: it is not ours, or was changed") from None
+    if receipt.buyer_id != buyer.id:
+        raise invalid("Order-Receipt: it is another buyer's")
+    return receipt
+
+
+def signed_receipt(
+    request: Request, event: Event, hold: Hold, buyer: Buyer, key: str, items: Sequence[tuple[int, int]]
+) -> str:
+    """The receipt of an order that is being answered; empty where there can be none."""
+    prices = {sku.id: sku.price_minor for sku in event.skus}
+    receipt = receipt_of(hold, buyer.id, key, [(sku_id, n, prices.get(sku_id, 0)) for sku_id, n in items])
+    return services_of(request).tokens.of_receipt(msgspec.json.encode(receipt)) if receipt else ""
+
+
+async def held_again(request: Request, receipt: Receipt) -> Hold | None:
+    """What the receipt says, held again if it was lost; None when its time is over. Raises Refused."""
+    try:
+        return await hold_again(services_of(request).redis, receipt)
+    except Refused as refused:
+        if refused.answer == ("LAPSED",):
+            return None
+        raise
 
 
 def link_address(request: Request, order_id: str, version: int) -> str:

@@ -53,6 +53,12 @@ KEY = Parameter(
     _KEY_SCHEMA,
     required=True,
 )
+RECEIPT = Parameter(
+    "Order-Receipt",
+    "header",
+    "The `receipt` of the answer to this order, which brings it back if it was lost.",
+    {"type": "string", "minLength": 1, "maxLength": 3_072},
+)
 OPTIONAL_KEY = Parameter(
     "Idempotency-Key",
     "header",

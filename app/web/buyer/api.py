@@ -25,7 +25,7 @@ from app.live.shapes import (
 from app.orders.facts import PaymentStarted, records
 from app.orders.links import renew_link
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
-from app.orders.reservations import Refused, hold_ends, request_cancel, reserve
+from app.orders.reservations import Refused, hold_ends, request_cancel, request_hash, reserve
 from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
@@ -34,6 +34,7 @@ from app.sale.returning import look_again
 from app.tokens import Buyer
 from app.units import iso, now_ms
 from app.web.buying import (
+    held_again,
     join_event,
     link_address,
     link_of,
@@ -41,11 +42,13 @@ from app.web.buying import (
     order_of,
     owned,
     readable_order,
+    receipt_from,
+    signed_receipt,
 )
 from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
 from app.web.http import Json, idempotency_key, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
-from app.web.promises import CURSOR, IF_NONE_MATCH, KEY, LINK_KEY, OPTIONAL_KEY, limit, promise
+from app.web.promises import CURSOR, IF_NONE_MATCH, KEY, LINK_KEY, OPTIONAL_KEY, RECEIPT, limit, promise
 from app.web.sales import MAX_EVENTS
 from app.web.services import services_of
 
@@ -141,7 +144,7 @@ async def leave(request: Request, buyer: Buyer) -> Response:
     "key_reused",
     "too_many",
     "paused",
-    parameters=(KEY,),
+    parameters=(KEY, RECEIPT),
     body=PlaceOrder,
     says_where=True,
 )
@@ -155,8 +158,12 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     items = [(line.sku_id, line.quantity) for line in order.items]
     if len({sku_id for sku_id, _ in items}) != len(items):
         raise invalid("items: each sku once")
+    receipt = receipt_from(request, buyer)
+    if receipt and (receipt.idempotency_key, receipt.request_hash) != (key, request_hash(items)):
+        raise invalid("Order-Receipt: it is of another order")
     try:
-        hold = await reserve(
+        hold = receipt and await held_again(request, receipt)
+        hold = hold or await reserve(
             services.redis,
             event.id,
             buyer.id,
@@ -168,7 +175,14 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     except Refused as refused:
         raise refusal_of(refused) from None
     return Json(
-        HeldOrder(hold.order_id, "HELD", hold.total_minor, event.currency, iso(hold.expires_at_ms)),
+        HeldOrder(
+            hold.order_id,
+            "HELD",
+            hold.total_minor,
+            event.currency,
+            iso(hold.expires_at_ms),
+            signed_receipt(request, event, hold, buyer, key, items),
+        ),
         202,
         {"Location": f"/api/v1/orders/{hold.order_id}"},
     )
@@ -179,7 +193,8 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     {200: OrderFacts},
     "unauthorized",
     "link_expired",
-    parameters=(LINK_KEY,),
+    "invalid",
+    parameters=(LINK_KEY, RECEIPT),
 )
 async def get_order(request: Request) -> Response:
     buyer = await (visitor if "key" in request.query_params else buyer_of)(request)

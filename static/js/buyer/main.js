@@ -8,11 +8,12 @@ import { $, $$, confirmed, localTimes, say, setFlags, setRows, setSlots, setText
 import { count, learn, phrase } from "../shared/phrases.js";
 import { learnServerTime, serverNowMs, span } from "../shared/time.js";
 import catalogue from "./catalogue.js";
-import { reserve, unanswered } from "./ordering.js";
+import { receiptOf, reserve, unanswered } from "./ordering.js";
 import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
 import { currentOrder, isFinal, reduce, viewOf } from "./state.js";
 import { helpFor, words } from "./words.js";
 
+const HELD_LOOK_MS = 10_000;
 const LOST_AFTER_MS = 5_000; // shorter breaks are not worth a word
 const NOTICE_WITHIN_MS = 2_000;
 const DOOR_SECONDS = 3; // between tries to join, where the server does not say
@@ -104,7 +105,7 @@ async function poll() {
   const [event, place, fresh] = await Promise.all([
     state.page === "order" ? null : call("GET", `/api/v1/events/${slug}`),
     state.page === "order" || !joined ? null : call("GET", `/api/v1/events/${slug}/queue`),
-    order && (state.page === "order" || !isFinal(order)) ? call("GET", orderPath(order)) : null,
+    order && (state.page === "order" || !isFinal(order)) ? call("GET", orderPath(order), { headers: receiptOf(order.order_id) }) : null,
   ]);
   if (event) change({ type: "event", event });
   if (place) change({ type: "place", ...place });
@@ -249,4 +250,6 @@ live = keepLive({
 });
 show();
 setInterval(show, 250);
+// An order is in the books in no time. One that is not may be lost, and asking for it brings its receipt.
+setInterval(() => { if (currentOrder(state)?.status === "HELD") poll().catch(() => {}); }, HELD_LOOK_MS);
 if (state.page !== "order" && unanswered(slug)) reserveChosen();

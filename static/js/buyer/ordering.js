@@ -8,6 +8,13 @@ const TRIES = 4;
 const keyName = (slug) => `tc:order:${slug}`;
 export const unanswered = (slug) => JSON.parse(sessionStorage.getItem(keyName(slug)) ?? "null");
 
+// What was answered, signed: with it an order comes back that the shop has lost.
+const receiptName = (id) => `tc:receipt:${id}`;
+export function receiptOf(id) {
+  const receipt = sessionStorage.getItem(receiptName(id));
+  return receipt ? { "Order-Receipt": receipt } : {};
+}
+
 // Resolves to the 202 answer with the items it is about. Throws a Problem; `unanswered` still tells whether it must be repeated.
 export async function reserve(slug, items) {
   const sent = unanswered(slug) ?? { key: crypto.randomUUID(), items };
@@ -16,6 +23,7 @@ export async function reserve(slug, items) {
     try {
       const answer = await call("POST", `/api/v1/events/${slug}/orders`, { body: { items: sent.items }, headers: { "Idempotency-Key": sent.key } });
       sessionStorage.removeItem(keyName(slug));
+      if (answer.receipt) sessionStorage.setItem(receiptName(answer.order_id), answer.receipt);
       return { ...answer, items: sent.items };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
