@@ -21,6 +21,7 @@ from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.settings import Settings
 from app.watch.processes import reporting
+from app.watch.progress import Progress
 from workers.runner import Stop, every, run
 
 log = logging.getLogger(__name__)
@@ -76,17 +77,14 @@ class Bookkeeper:
         self._committed_at = 0.0
         self._next_at = 0.0
         self._watched_at = time.monotonic()
-        self._behind: Offsets = {}  # where partitions with facts to come stood when last looked at
-        self._got: set[TopicPartition] = set()  # partitions that gave facts since then
-        self._drained = False  # since then, a poll took all that had been fetched
+        self._progress: Progress[TopicPartition] = Progress()
 
     async def batch(self) -> None:
         """One batch. Where a server is unavailable it goes back to the batch's start and raises what says so."""
         await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
         self._next_at = time.monotonic() + GATHER_SECONDS
-        self._got.update(batches)
-        self._drained |= sum(len(records) for records in batches.values()) < self._most
+        self._progress.took(batches, drained=sum(len(records) for records in batches.values()) < self._most)
         if batches:
             try:
                 await self._write([record for records in batches.values() for record in records])
@@ -144,12 +142,7 @@ class Bookkeeper:
                 log.info("%s went to another ledger", partition)
 
     async def _watch(self) -> None:
-        """A consumer can stop getting facts after a broker's restart and say nothing. Raises Stalled.
-
-        What was fetched and waits for its turn behind other partitions is no stall, however slow the books are:
-        only a partition that gave nothing though all that was fetched had been taken. Having no partition at all
-        is one, when nobody else gets on with the topic either.
-        """
+        """Now and then, a look at whether there are facts that this ledger does not get. Raises Stalled."""
         if time.monotonic() - self._watched_at < WATCH_SECONDS:
             return
         self._watched_at = time.monotonic()
@@ -158,10 +151,7 @@ class Bookkeeper:
         except (KafkaError, IllegalStateError) as error:
             log.warning("kafka is unavailable: %s", error)
             return
-        stuck = [p for p, at in behind.items() if self._behind.get(p) == at and p not in self._got]
-        is_stalled = bool(stuck) and self._drained
-        self._behind, self._got, self._drained = behind, set(), False
-        if is_stalled:
+        if stuck := self._progress.stuck(behind):
             raise Stalled(", ".join(str(partition) for partition in stuck))
 
     async def _facts_to_come(self) -> Offsets:
