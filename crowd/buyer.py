@@ -17,6 +17,7 @@ from crowd.habits import PROMPT, Habits
 
 MOST_OF_A_LINE = 10  # tickets of one kind in one order
 MOST_CHOICES = 20  # times a buyer chooses again because somebody else was faster
+HELD_LOOK_SECONDS = 5.0  # an order is in the books in no time
 PAYMENT_LOOK_SECONDS = 0.3
 MOST_PAYMENT_LOOKS = 100
 LATE_MONEY_SECONDS = 30.0  # how long to wait for tickets that were paid after the hold ended
@@ -71,6 +72,7 @@ class Buyer:
         self._chance = chance
         self.order_id = ""
         self.tickets = 0
+        self._receipt = ""
 
     async def go(self) -> None:
         """The whole way, to the ticket."""
@@ -203,6 +205,7 @@ class Buyer:
             browser.stock["skus"] = [sku | {"available": 0} if sku["id"] == sku_id else sku for sku in skus]
             return False
         self.order_id, self.tickets = answer.body["order_id"], quantity
+        self._receipt = answer.body.get("receipt", "")
         return True
 
     async def _attempt(self, outcome: str) -> None:
@@ -228,4 +231,16 @@ class Buyer:
             now: str = self._browser.orders.get(self.order_id, {}).get("status", "HELD")
             return now if now not in ("HELD", status) else None
 
-        return await self._browser.until(other)
+        while True:
+            try:
+                async with asyncio.timeout(HELD_LOOK_SECONDS if status == "HELD" else None):
+                    return await self._browser.until(other)
+            except TimeoutError:  # the order may be lost: as the page does, ask for it and bring the receipt
+                found = await self._browser.ask(
+                    "GET",
+                    f"/api/v1/orders/{self.order_id}",
+                    expected=(200,),
+                    headers={"order-receipt": self._receipt},
+                )
+                if found.body["status"] != "HELD":
+                    return str(found.body["status"])

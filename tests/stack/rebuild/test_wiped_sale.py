@@ -69,6 +69,7 @@ def test_a_crowd_buys_on_after_redis_was_wiped(stack: Stack) -> None:
     ends = Counter(outcome.how for outcome in outcomes)
     assert ends["confirmed"] <= TICKETS
     assert ends["confirmed"] + ends["sold_out"] >= BUYERS * 3 // 4, ends
+    assert not ends["timed_out"], "every order that was answered came to something"
 
 
 def test_places_orders_and_pages_are_back_within_half_a_minute(stack: Stack) -> None:
