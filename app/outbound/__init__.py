@@ -1,0 +1,1 @@
+"""What leaves the shop: mail and webhooks, from an outbox written with the books."""

@@ -1,0 +1,1 @@
+"""Tickets: their codes, the documents that show them, and the door that lets one in."""
