@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
@@ -30,7 +31,7 @@ class SaleClosed(Exception):
 
 
 class WaitingRoomFull(Exception):
-    """As many buyers wait as may."""
+    """As many buyers wait as may, or as Redis has memory for."""
 
 
 class TooManyJoins(Exception):
@@ -66,7 +67,10 @@ async def join(
     Raises NotReady, SaleClosed, WaitingRoomFull, TooManyJoins.
     """
     names = keys(event_id, *JOINING, f"joins:{address}")
-    answer = await scripts.run(redis, "join", names, [buyer_id, max_waiting, joins_per_minute])
+    try:
+        answer = await scripts.run(redis, "join", names, [buyer_id, max_waiting, joins_per_minute])
+    except OutOfMemoryError as error:  # nothing was written; what memory there is, is kept for settling
+        raise WaitingRoomFull from error
     if answer == "CLOSED":
         raise SaleClosed
     if answer == "BUSY":

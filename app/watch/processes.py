@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.ids import INSTANCE
+from app.infra import scripts
 from app.infra.keys import HEARTBEAT, PROCESSES
 from app.infra.mysql import Database
 from app.units import now_ms
@@ -75,8 +76,8 @@ async def reporting(
             borrowed = database.borrowed if database else 0
             report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE)
             with suppress(RedisError):  # the next one will tell
-                await redis.hset(PROCESSES, field, msgspec.json.encode(report).decode())
-                await redis.publish(HEARTBEAT, field)
+                said = msgspec.json.encode(report).decode()
+                await scripts.run(redis, "report", [PROCESSES], [field, said, HEARTBEAT])
             await asyncio.sleep(REPORT_SECONDS)
 
     task = asyncio.create_task(keep_reporting())

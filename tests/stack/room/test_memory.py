@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import pytest
-from redis.exceptions import OutOfMemoryError
 
 from app.orders.reservations import Refused
 from app.sale import presence
@@ -63,7 +62,7 @@ def test_with_its_memory_full_redis_takes_nobody_in_and_brings_what_is_under_way
     paid, lapsed = world.reserve("shopper"), world.reserve("shopper")
     world.run(cast(Any, world.redis.config_set("maxmemory", 1)))
     try:
-        with pytest.raises(OutOfMemoryError):
+        with pytest.raises(WaitingRoomFull):
             world.join("newcomer")
         with pytest.raises(Refused, match="BUSY"):
             world.reserve("shopper")
