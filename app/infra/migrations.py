@@ -134,8 +134,8 @@ async def _prepare_bookkeeping(connection: Connection) -> None:
     )
     await connection.execute(
         f"CREATE TABLE IF NOT EXISTS schema_migration_steps ({name}, step SMALLINT UNSIGNED NOT NULL,"
-        " hash BINARY(32) NOT NULL, done_at DATETIME(3) NULL, PRIMARY KEY (name, step))"
-        " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+        " hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, done_at DATETIME(3) NULL,"
+        " PRIMARY KEY (name, step)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
     )
 
 
@@ -143,8 +143,8 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sql"))
 
 
-def _hash(statement: str) -> bytes:
-    return hashlib.sha256(statement.encode()).digest()
+def _hash(statement: str) -> str:
+    return hashlib.sha256(statement.encode()).hexdigest()
 
 
 async def _tables(connection: Connection) -> list[str]:
