@@ -14,7 +14,7 @@ Nothing here talks to the outside; a fact that comes twice changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -204,7 +204,7 @@ def _payment_succeeded(order: Order, fact: PaymentSucceeded, given: Given) -> Or
 def _bought_or_reviewed(order: Order, charges: list[Payment], at_ms: int, given: Given) -> Order:
     """An order that has its stock and was paid with these charges, rightly or not."""
     price = (order.total_minor, order.currency)
-    right = next((charge for charge in charges if (_left_of(order, charge), charge.currency) == price), None)
+    right = next((c for c in charges if (left_of(order.payments, c), c.currency) == price), None)
     if right is not None:
         return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=right)
     if order.status == "REVIEW":
@@ -218,7 +218,7 @@ def _refund_requested(order: Order, fact: RefundRequested, _: Given) -> Order:
     charge = next((p for p in order.payments if p.id == fact.payment_id), None)
     if charge is None or charge.status != "COMPLETED" or any(p.id == fact.fact_id for p in order.payments):
         return order
-    if not 0 < fact.amount_minor <= _left_of(order, charge):
+    if not 0 < fact.amount_minor <= left_of(order.payments, charge):
         return order
     return _with_refund(order, charge, fact.occurred_at_ms, fact.fact_id, fact.amount_minor)
 
@@ -307,19 +307,19 @@ def _with_all_refunded(order: Order, at_ms: int, but: Payment | None = None) -> 
     """The order with refunds of whatever is left of its charges, except of one."""
     for charge in _unreturned(order):
         if charge is not but:
-            order = _with_refund(order, charge, at_ms, amount_minor=_left_of(order, charge))
+            order = _with_refund(order, charge, at_ms, amount_minor=left_of(order.payments, charge))
     return order
 
 
 def _unreturned(order: Order) -> list[Payment]:
     """Charges that are not wholly on their way back."""
     charges = (payment for payment in order.payments if payment.status == "COMPLETED")
-    return [charge for charge in charges if _left_of(order, charge)]
+    return [charge for charge in charges if left_of(order.payments, charge)]
 
 
-def _left_of(order: Order, charge: Payment) -> int:
-    """Minor units of a charge that are neither given back nor on their way."""
-    refunds = (p for p in order.payments if p.parent_id == charge.id and p.status != "REFUND_FAILED")
+def left_of(payments: Sequence[Payment], charge: Payment) -> int:
+    """Minor units of a charge that are neither given back nor on their way, with all payments of its order."""
+    refunds = (p for p in payments if p.parent_id == charge.id and p.status != "REFUND_FAILED")
     return charge.amount_minor - sum(refund.amount_minor for refund in refunds)
 
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from app.ids import short_code
 from app.infra.keys import VERDICT, key
 from app.infra.mysql import Database, DatabaseUnavailable
+from app.orders.refused import count_refused
 from app.sale.catalog import Event, Stock, parse_stock, public_state
 from app.sale.events import last_stock
 from app.sale.pace import parse_pace
@@ -191,7 +192,11 @@ def _frame(
             else None,
             "processes": processes,
         },
-        "trouble": {"in_review": books["orders"].get("REVIEW", 0), "orders": books["in_review"]},
+        "trouble": {
+            "in_review": books["orders"].get("REVIEW", 0),
+            "orders": books["in_review"],
+            "refused_refunds": books["refused_refunds"],
+        },
         "feed": books["feed"],
     }
 
@@ -240,6 +245,7 @@ async def _books(database: Database, event: Event) -> dict[str, Any]:
             " WHERE o.event_id = %s AND o.status = 'REVIEW' ORDER BY o.expires_at, o.id LIMIT %s",
             (event.id, MOST_TROUBLE),
         )
+        refused_refunds = await count_refused(connection, event.id)
         feed = await connection.fetch_all(
             "SELECT at, text FROM activity WHERE event_id = %s ORDER BY at DESC, id DESC LIMIT %s",
             (event.id, FEED_LENGTH),
@@ -261,6 +267,7 @@ async def _books(database: Database, event: Event) -> dict[str, Any]:
             }
             for row in in_review
         ],
+        "refused_refunds": refused_refunds,
         "revenue": {row["sku_id"]: to_minor(row["amount"]) for row in revenue},
         "money": {
             "taken": amount.get("COMPLETED", 0),

@@ -47,9 +47,9 @@ function show() {
     success_words: rate ? phrase("money.declined", { failed: cash.charges_failed, all: rate }) : phrase("money.none"),
     ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? phrase("none") : count(trust[name])])),
     notice: event.notice ?? "",
-    trouble: phrase("trouble", { n: trouble.in_review }),
+    trouble: phrase("trouble", { n: trouble.in_review }), refused: phrase("trouble.refused", { n: trouble.refused_refunds }),
   });
-  setFlags({ paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review > 0 });
+  setFlags({ paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review + trouble.refused_refunds > 0 });
   setRows($("[data-trouble]"), "trouble-row", trouble.orders.map((order) => [
     order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), when: dayAndHour(order.expires_at) }),
   ]));

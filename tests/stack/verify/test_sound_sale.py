@@ -45,6 +45,7 @@ def test_a_sale_in_which_everything_happened_is_sound(own_env: dict[str, str]) -
             "orders_say_minor_USD": 6 * PRICE_MINOR + 1 - 500,
             "going_back_minor_USD": 0,
             "refund_failed_minor_USD": 700,
+            "refused_refunds": 1,
         }
         assert checks[6].figures == {"transactions": 14}
         assert checks[9].figures == {"answers": 12, "orders": 12, "rejected": 0}
