@@ -1,13 +1,14 @@
 """Each server and process: where it is, where it came from, and how it is."""
 
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 from redis.exceptions import RedisError
 
+from app.infra.http_client import HttpClient, HttpFailed
 from app.infra.kafka import KafkaUnavailable, check_kafka
 from app.infra.mysql import DatabaseUnavailable, open_database
 from app.infra.redis import open_redis
@@ -30,20 +31,22 @@ class Part(msgspec.Struct, frozen=True):
 async def read_status(settings: Settings, stack: dict[str, Any]) -> list[Part]:
     """All of them; `stack` is run.json of a local stack, or empty."""
     pids, services = stack.get("processes", {}), stack.get("services", {})
+    asked = [
+        ("redis", settings.redis_url, "environment", _ask_redis),
+        ("mysql", settings.database_url, "environment", _ask_mysql),
+        ("kafka", settings.kafka_bootstrap_servers, "environment", check_kafka),
+    ]
+    if settings.sandbox_url:
+        asked.append(("sandbox", settings.sandbox_url, "Procfile", _ask_sandbox))
     parts = [
         Part(
             name,
             pids.get(name),
             urlsplit(url).netloc.rpartition("@")[2] if "//" in url else url,
             services.get(name, {}).get("source", source),
-            await _health(check),
+            await _health(ask(settings)),
         )
-        for name, url, source, check in (
-            ("redis", settings.redis_url, "environment", _ask_redis(settings)),
-            ("mysql", settings.database_url, "environment", _ask_mysql(settings)),
-            ("kafka", settings.kafka_bootstrap_servers, "environment", check_kafka(settings)),
-            ("sandbox", settings.sandbox_url, "Procfile", _ask_sandbox(settings)),
-        )
+        for name, url, source, ask in asked
     ]
     if parts[0].health != "up":
         return parts  # processes report to Redis
@@ -58,7 +61,7 @@ async def read_status(settings: Settings, stack: dict[str, Any]) -> list[Part]:
 async def _health(check: Awaitable[None]) -> str:
     try:
         await check
-    except (RedisError, DatabaseUnavailable, KafkaUnavailable, httpx.HTTPError) as error:
+    except (RedisError, DatabaseUnavailable, KafkaUnavailable, HttpFailed) as error:
         return f"down: {type(error).__name__} {error}"
     return "up"
 
@@ -74,5 +77,10 @@ async def _ask_mysql(settings: Settings) -> None:
 
 
 async def _ask_sandbox(settings: Settings) -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
-        (await client.get(f"{settings.sandbox_url}/healthz")).raise_for_status()
+    client = HttpClient(settings.sandbox_url, most_connections=1, timeout_seconds=ANSWER_SECONDS)
+    try:
+        answer = await client.request("GET", "/healthz", {})
+    finally:
+        client.close()
+    if answer.status != HTTPStatus.OK:
+        raise HttpFailed(f"it answers {answer.status}")

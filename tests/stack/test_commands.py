@@ -9,7 +9,9 @@ import pytest
 
 from tests.world.buyers import make_event
 from tests.world.machine import ROOT
+from tests.world.processes import Process
 from tests.world.stack import Stack, ticketcraze
+from tests.world.waiting import until
 
 
 @pytest.mark.parametrize("other", ["floor", "FLOOR", "Flöör"])
@@ -37,6 +39,26 @@ def test_the_status_names_every_server_and_process(stack: Stack) -> None:
     assert code == 0, answer
     assert {"redis", "mysql", "kafka", "sandbox", "web", "relay", "ledger"} <= parts.keys()
     assert parts["web"]["pid"] == stack.run["processes"]["web"]
+
+
+def test_each_instance_of_a_process_has_a_line_of_its_own(stack: Stack) -> None:
+    second = Process("workers.relay", stack.env)
+    pids = {stack.run["processes"]["relay"], second.pid}
+
+    def both() -> bool:
+        _, answer = ticketcraze(stack.env, "status")
+        return pids <= {part["pid"] for part in answer["processes"] if part["name"] == "relay"}
+
+    try:
+        until(both, 20, "a line for both relays")
+    finally:
+        second.stop()
+
+
+def test_without_a_sandbox_none_is_missed(stack: Stack) -> None:
+    code, answer = ticketcraze({**stack.env, "SANDBOX_URL": ""}, "status")
+    assert code == 0, answer
+    assert "sandbox" not in [part["name"] for part in answer["processes"]]
 
 
 def ended(*arguments: str, reads_first_line_only: bool = False) -> tuple[int, str, str]:
