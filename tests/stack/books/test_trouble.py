@@ -1,0 +1,34 @@
+"""What waits for somebody to decide is counted in the dashboard's snapshot, and its page says so."""
+
+import re
+
+from app.ids import short_code
+from app.organisers.dashboard import Dashboard
+from app.web.rendering import page
+from tests.world.books import World, in_a_world, live_a_little
+
+
+async def look(world: World) -> tuple[dict[str, object], str]:
+    """The snapshot's trouble, and what the page says of it."""
+    snapshot = await Dashboard(world.redis, world.database).snapshot(world.event)
+    html = bytes(page("admin/event.html", event=snapshot["event"], snapshot=snapshot).body).decode()
+    match = re.search(r'<div class="trouble".*?</div>', html, re.DOTALL)
+    assert match
+    return snapshot["trouble"], match[0]
+
+
+def test_orders_in_review_and_refused_refunds_are_counted_and_shown(own_env: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        trouble, shown = await look(world)
+        assert trouble == {"in_review": 0, "orders": [], "refused_refunds": 0}
+        assert "hidden" in shown
+
+        await live_a_little(world)
+        trouble, shown = await look(world)
+        assert (trouble["in_review"], trouble["refused_refunds"]) == (1, 1)
+        assert short_code(world.orders["review"]) in str(trouble["orders"])
+        assert "hidden" not in shown
+        assert "1 order waits for a decision" in shown
+        assert "1 refund was refused by the provider" in shown
+
+    in_a_world(own_env, story)
