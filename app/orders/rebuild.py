@@ -30,7 +30,7 @@ from app.orders.lifecycle import Order, claim
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, settle
 from app.sale.catalog import Event
 from app.sale.events import note, read_event
-from app.units import to_minor, to_ms
+from app.units import now_ms, to_datetime, to_minor, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ FEW_CHANGES = 100  # that the last look of a sale that is not ready leaves to th
 MOST_LOOKS = 10
 SENDING_SECONDS = 0.2  # what the relay had read may still be on its way to Kafka
 POLL_SECONDS = 0.1
+RECENT_MS = 600_000  # what Redis had on disk before is not lost with its last writes
 
 Progress = Callable[[str], None]
 
@@ -334,6 +335,17 @@ class _Rebuild:
         )
         if answer != "READY":
             raise Overtaken(str(self._id))
+
+
+async def recent_orders(database: Database, event_id: int) -> list[Order]:
+    """The orders of a sale that the books wrote during the last minutes, without their payments."""
+    since = to_datetime(now_ms() - RECENT_MS)
+    orders: list[Order] = []
+    async with database.connection() as connection:
+        where = "event_id = %s AND updated_at >= %s AND id > %s"
+        while page := await _page(connection, where, (event_id, since, orders[-1].id if orders else "")):
+            orders += page
+    return orders
 
 
 async def _page(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:

@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 
 from app.infra import scripts
 from app.infra.kafka import KafkaUnavailable
-from app.infra.keys import LOOKED_AT, REPAIRS, key, keys
+from app.infra.keys import LOOKED_AT, REPAIRS, key, keys, order_key
 from app.infra.mysql import Database, DatabaseUnavailable
-from app.orders.rebuild import Overtaken
+from app.orders.rebuild import Overtaken, recent_orders
+from app.orders.reservations import settle
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +93,12 @@ class Repair:
         troubled: dict[int, str] = {}
         for event in books:
             why = trouble(event, seen[event.event_id], promoted=promoted, asked=event.event_id in asked)
+            if not why and not seen[event.event_id].proven:
+                why = await self._prove(event, seen[event.event_id])
+            elif not why:
+                await self._note(event, seen[event.event_id])
             if why:
                 troubled[event.event_id] = why
-            else:
-                await self._note(event, seen[event.event_id])
         for event_id, why in troubled.items():
             if event_id in self._troubled and event_id not in self._running and len(self._running) < MOST_AT_ONCE:
                 log.error("event %d is rebuilt: %s", event_id, why)
@@ -140,13 +143,27 @@ class Repair:
             await self._redis.set(LOOKED_AT, seconds)
         return seen, promoted, {int(event_id) for event_id in cast(Any, asked)}
 
+    async def _prove(self, books: Books, seen: Seen) -> str:
+        """Lets a sale go on in a Redis that was started since, or says why it must be rebuilt.
+
+        What the ledger settled last may be lost, and is settled again.
+        """
+        recent = await recent_orders(self._database, books.event_id)
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for order in recent:
+                pipeline.hget(order_key(books.event_id, order.id), "version")
+            versions = await pipeline.execute()
+        if any(version is None for version in versions):
+            return "the books have orders that Redis does not know"
+        args: list[str | int] = [seen.epoch, books.number_high]
+        if await scripts.run(self._redis, "prove", keys(books.event_id, "sale", "number"), args):
+            behind = [o for o, version in zip(recent, versions, strict=True) if int(version) < o.version]
+            await settle(self._redis, books.event_id, behind, [])
+            log.warning("event %d: Redis was started, and has what the books have", books.event_id)
+        return ""
+
     async def _note(self, books: Books, seen: Seen) -> None:
-        """Lets a sale go on in a Redis that was started since, and tells the books how far it has come."""
-        if not seen.proven:
-            args: list[str | int] = [seen.epoch, books.number_high]
-            if await scripts.run(self._redis, "prove", keys(books.event_id, "sale", "number"), args):
-                log.warning("event %d: Redis was started, and has what the books have", books.event_id)
-            return
+        """Tells the books how far a sale has come in Redis."""
         before = self._numbers.get(books.event_id, seen.number)
         self._numbers[books.event_id] = seen.number
         high = numbers_ahead(seen.number, before)

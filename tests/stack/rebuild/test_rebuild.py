@@ -217,6 +217,38 @@ def test_older_data_that_was_put_back_sells_nothing(env: dict[str, str], server:
     tell(env, server, story)
 
 
+def test_the_last_writes_that_were_lost_are_missed_however_recent(env: dict[str, str], server: OwnRedis) -> None:
+    async def story(world: World, server: OwnRedis) -> None:
+        await world.order(2)
+        await look(world)
+        older = server.copy()
+        await world.order(3)  # and nobody has looked since
+        before = await everything(world)
+        server.put_back(older)
+        await world.redis.connection_pool.disconnect()
+        await look_until_ready(world)
+        assert await world.redis.hget(world.key("sale"), "epoch") == "2"
+        assert await everything(world) == before
+        assert await world.failing() == {}
+
+    tell(env, server, story)
+
+
+def test_what_was_settled_last_is_settled_again(env: dict[str, str], server: OwnRedis) -> None:
+    async def story(world: World, server: OwnRedis) -> None:
+        order_id = await world.order(2)
+        await look(world)
+        older = server.copy()
+        await world.write(paid(order_id, 2 * 4_500))
+        before = await everything(world)
+        server.put_back(older)
+        await world.redis.connection_pool.disconnect()
+        await look_until_ready(world)
+        assert await everything(world) == before
+
+    tell(env, server, story)
+
+
 def test_without_the_check_of_the_epoch_older_data_sells_what_is_sold(
     env: dict[str, str], server: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
