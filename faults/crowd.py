@@ -11,7 +11,7 @@ from crowd.limits import source_address
 
 BUYERS = 60
 ARRIVING_SECONDS = 6.0
-BUYER_SECONDS = 75.0
+BUYER_SECONDS = 60.0
 # Of a hundred buyers, so many press these buttons at the provider; none: they never pay.
 PRESSES: dict[tuple[str, ...], int] = {
     ("succeed",): 74,

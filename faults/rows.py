@@ -239,7 +239,7 @@ ROWS = (
     _row("rebalances", "another ledger comes and goes five times", _rebalance),
     _row("workers-killed", "all workers: SIGKILL, twice", _kill, names=WORKERS, times=2),
     _row("provider-killed", "the payment provider: SIGKILL, twice", _kill, names=("sandbox",), times=2),
-    _row("redis-killed", "Redis: SIGKILL", _kill, True, names=("redis",)),
+    _row("redis-killed", "Redis: SIGKILL", _kill, names=("redis",)),
     _row("redis-stopped", "Redis: SIGSTOP for 6 s", _pause, of="redis", seconds=6),
     _row(
         "redis-answers-lost",
