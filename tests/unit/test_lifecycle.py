@@ -359,7 +359,7 @@ def as_it_should_be(order: Order, story: Story) -> None:
     assert {p.id for p in order.payments if p.status == "REFUND_FAILED"} == story.refused
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples)
 @given(histories())
 def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(
     history: list[tuple[Fact, bool | None]],
@@ -373,7 +373,7 @@ def test_whatever_comes_in_whatever_order_the_outcome_is_the_models(
         as_it_should_be(order, story)
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples)
 @given(histories())
 def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fact, bool | None]]) -> None:
     order = NEVER_SEEN
@@ -411,7 +411,7 @@ def test_the_random_histories_go_every_way() -> None:
     assert not missing
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=settings().max_examples)
 @given(histories())
 def test_whatever_the_last_guard_refuses_keeps_no_money(history: list[tuple[Fact, bool | None]]) -> None:
     order = NEVER_SEEN
