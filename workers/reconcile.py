@@ -76,6 +76,7 @@ class Unbooked:
     notice: PaymentNotice
     due_at: float
     pause_seconds: float = FIRST_PAUSE_SECONDS
+    told: int = 0  # how often
 
 
 class Charges:
@@ -108,9 +109,12 @@ class Charges:
         await self._tell()
 
     def trouble(self) -> str:
-        """What of the provider's charges is not in the books though the ledger was told; empty when nothing is."""
-        told = sum(charge.pause_seconds > FIRST_PAUSE_SECONDS for charge in self._unbooked.values())
-        return f"{told} charges of {self._provider.name} are not in the books" if told else ""
+        """What of the provider's charges is not in the books though the ledger was told; empty when nothing is.
+
+        A charge that it was told of just now is no trouble: that is how a lost callback is made up for.
+        """
+        late = sum(charge.told > 1 for charge in self._unbooked.values())
+        return f"charges of {self._provider.name} that are not in the books: {late}" if late else ""
 
     async def _look_far(self) -> None:
         since_ms = await booked_until(self._database, self._provider.name)
@@ -145,6 +149,7 @@ class Charges:
             for charge in (self._unbooked[id_] for id_ in page if id_ in self._unbooked):
                 log.warning("order %s was paid, and the books do not have it", charge.notice.order_id)
                 facts.append(fact_of(charge.notice))
+                charge.told += 1
                 charge.due_at = now + charge.pause_seconds
                 charge.pause_seconds = min(charge.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
             if facts:

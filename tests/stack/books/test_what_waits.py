@@ -281,6 +281,7 @@ def test_a_charge_is_told_until_it_is_in_the_books_whatever_the_providers_clock_
                 charges = Charges(world.database, producer, Listing(notice))  # as after a restart
                 await charges.compare()
                 assert (await log.lag())[1] == times
+                assert charges.trouble() == "", "a lost callback that was just made up for alarms nobody"
             await world.write(money)
             await charges.compare()
             await charges.compare()
