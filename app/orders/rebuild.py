@@ -29,7 +29,7 @@ from app.orders.facts import Item, OrderPlaced
 from app.orders.lifecycle import Order, claim
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, settle
 from app.sale.catalog import Event
-from app.sale.events import note, read_event
+from app.sale.events import note, read_event, sale_fields
 from app.units import now_ms, to_datetime, to_minor, to_ms
 
 log = logging.getLogger(__name__)
@@ -301,18 +301,7 @@ class _Rebuild:
         )
         assert row
         ended = [(began, end) for began, end in event.pauses if end]
-        sale: dict[str, str | int] = {
-            "state": event.state,
-            "notice": event.notice or "",
-            "opens_at_ms": event.opens_at_ms,
-            "rate_per_minute": event.rate_per_minute,
-            "room": event.room,
-            "pass_ttl_seconds": event.pass_ttl_seconds,
-            "hold_ttl_seconds": event.hold_ttl_seconds,
-            "max_per_buyer": event.max_per_buyer,
-            "currency": event.currency,
-            "draw_secret": event.draw_secret,
-        }
+        sale = {**sale_fields(event), "notice": event.notice or ""}
         if ended:
             sale["stopped_ms"] = sum(end - began for began, end in ended)
             sale["pauses"] = ",".join(f"{began}-{end}" for began, end in ended)

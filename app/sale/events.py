@@ -111,15 +111,9 @@ async def never_on_sale(database: Database) -> list[Event]:
     return await _read_events(database, "on_sale_at IS NULL ORDER BY id LIMIT %s", (EVENTS_AT_ONCE,))
 
 
-async def put_on_sale(database: Database, redis: Redis, event: Event) -> None:
-    """Puts a new event on sale in Redis; can be repeated for as long as it never was. Raises RedisError.
-
-    The books say so first: if Redis lost the sale in between, it has to be made from the books, not put on sale
-    anew.
-    """
-    await redis.ping()
-    await database.execute("UPDATE events SET on_sale_at = %s WHERE id = %s", (to_datetime(now_ms()), event.id))
-    sale: dict[str, str | int] = {
+def sale_fields(event: Event) -> dict[str, str | int]:
+    """What the sale hash in Redis has of an event, whatever became of its sale."""
+    return {
         "state": event.state,
         "opens_at_ms": event.opens_at_ms,
         "rate_per_minute": event.rate_per_minute,
@@ -130,6 +124,17 @@ async def put_on_sale(database: Database, redis: Redis, event: Event) -> None:
         "currency": event.currency,
         "draw_secret": event.draw_secret,
     }
+
+
+async def put_on_sale(database: Database, redis: Redis, event: Event) -> None:
+    """Puts a new event on sale in Redis; can be repeated for as long as it never was. Raises RedisError.
+
+    The books say so first: if Redis lost the sale in between, it has to be made from the books, not put on sale
+    anew.
+    """
+    await redis.ping()
+    await database.execute("UPDATE events SET on_sale_at = %s WHERE id = %s", (to_datetime(now_ms()), event.id))
+    sale = sale_fields(event)
     stock: dict[str, str | int] = {}
     for sku in event.skus:
         stock |= {
