@@ -113,7 +113,9 @@ async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, i
     return order, row["failed"]
 
 
-async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:
+async def read_orders(
+    connection: Connection, where: str, args: Sequence[Any], *, with_payments: bool = True
+) -> list[Order]:
     """The orders for which a condition on `orders` holds, with their items and payments, from the books."""
     rows = await connection.fetch_all(f"SELECT * FROM orders WHERE {where}", args)  # noqa: S608  # no input in it
     if not rows:
@@ -125,7 +127,7 @@ async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -
         ids,
     ):
         items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
-    payments = await read_payments(connection, ids)
+    payments = await read_payments(connection, ids) if with_payments else {}
     return [
         Order(
             id=row["id"],
@@ -140,7 +142,7 @@ async def read_orders(connection: Connection, where: str, args: Sequence[Any]) -
             expires_at_ms=to_ms(row["expires_at"]),
             idempotency_key=row["idempotency_key"],
             request_hash=row["request_hash"],
-            payments=tuple(payments[row["id"]]),
+            payments=tuple(payments.get(row["id"], ())),
         )
         for row in rows
     ]

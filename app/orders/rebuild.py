@@ -25,12 +25,13 @@ from app.infra.epochs import learn
 from app.infra.kafka import OrdersLog
 from app.infra.keys import EVENTS, REPAIRS, key, keys, live_channel, order_key
 from app.infra.mysql import Connection, Database, in_list
-from app.orders.facts import Item, OrderPlaced
+from app.orders.facts import OrderPlaced
 from app.orders.lifecycle import Order, claim
+from app.orders.reading import read_orders
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, settle
 from app.sale.catalog import Event
 from app.sale.events import note, read_event, sale_fields
-from app.units import now_ms, to_datetime, to_minor, to_ms
+from app.units import now_ms, to_datetime
 
 log = logging.getLogger(__name__)
 
@@ -339,35 +340,7 @@ async def recent_orders(database: Database, event_id: int) -> list[Order]:
 
 async def _page(connection: Connection, where: str, args: Sequence[Any]) -> list[Order]:
     """Orders by id, without their payments: what Redis needs of them."""
-    rows = await connection.fetch_all(
-        f"SELECT * FROM orders WHERE {where} ORDER BY id LIMIT {PAGE}",  # noqa: S608  # no input in it
-        args,
-    )
-    items: dict[str, list[Item]] = {row["id"]: [] for row in rows}
-    if rows:
-        for row in await connection.fetch_all(
-            f"SELECT order_id, sku_id, quantity, price FROM order_items WHERE order_id IN {in_list(items)}"  # noqa: S608
-            " ORDER BY order_id, sku_id",
-            list(items),
-        ):
-            items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
-    return [
-        Order(
-            id=row["id"],
-            status=row["status"],
-            version=row["version"],
-            event_id=row["event_id"],
-            buyer_id=row["buyer_id"],
-            items=tuple(items[row["id"]]),
-            total_minor=to_minor(row["total"]),
-            currency=row["currency"],
-            placed_at_ms=to_ms(row["placed_at"]),
-            expires_at_ms=to_ms(row["expires_at"]),
-            idempotency_key=row["idempotency_key"],
-            request_hash=row["request_hash"],
-        )
-        for row in rows
-    ]
+    return await read_orders(connection, f"{where} ORDER BY id LIMIT {PAGE}", args, with_payments=False)
 
 
 def _held(placed: OrderPlaced) -> Order:
