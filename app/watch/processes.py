@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
@@ -34,6 +34,12 @@ class Report(msgspec.Struct, frozen=True):
     borrowed: int  # database connections in use
     sockets: int
     instance: str = ""  # host and a random part: the same for as long as the process lives, and nobody else's
+    since_ms: int = 0  # its first report
+
+    @property
+    def host(self) -> str:
+        """The host it runs on."""
+        return self.instance.rpartition("-")[0]
 
     @property
     def age_ms(self) -> int:
@@ -68,13 +74,13 @@ async def reporting(
     redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
 ) -> AsyncIterator[None]:
     """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
-    field = f"{name}:{INSTANCE}"
+    field, since_ms = f"{name}:{INSTANCE}", now_ms()
 
     async def keep_reporting() -> None:
         while True:
             open_files = _open_files()
             borrowed = database.borrowed if database else 0
-            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE)
+            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE, since_ms)
             with suppress(RedisError):  # the next one will tell
                 said = msgspec.json.encode(report).decode()
                 await scripts.run(redis, "report", [PROCESSES], [field, said, HEARTBEAT])
@@ -92,12 +98,25 @@ async def reporting(
 
 
 async def reports(redis: Redis) -> list[Report]:
-    """The reports of all processes, by name; those silent for long are forgotten."""
+    """The reports of all processes, by name; those silent for long are forgotten, those replaced are left out."""
     entries = cast(dict[str, str], await redis.hgetall(PROCESSES))
     found = {field: msgspec.json.decode(text, type=Report) for field, text in entries.items()}
     gone = [field for field, report in found.items() if report.age_ms > FORGOTTEN_MS]
     if gone:
         await redis.hdel(PROCESSES, *gone)
-    return sorted(
-        (r for f, r in found.items() if f not in gone), key=lambda report: (report.name, report.instance)
-    )
+    there = without_replaced([report for field, report in found.items() if field not in gone])
+    return sorted(there, key=lambda report: (report.name, report.instance))
+
+
+def without_replaced(found: Sequence[Report]) -> list[Report]:
+    """Those that nobody stands in for: one started on the same host after a process's last word replaces it.
+
+    Each stands in for one only, so of two that died and one that was started again, one is still missed.
+    """
+    there = sorted(found, key=lambda report: report.at_ms)
+    for report in sorted(found, key=lambda report: report.since_ms):
+        for earlier in there:
+            if (earlier.host, earlier.name) == (report.host, report.name) and earlier.at_ms < report.since_ms:
+                there.remove(earlier)
+                break
+    return there
