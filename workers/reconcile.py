@@ -18,6 +18,7 @@ from app.infra.keys import VERDICT
 from app.infra.mysql import Database, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import records
+from app.organisers.snapshot import KeptVerdict
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.providers import open_providers
 from app.payments.reconciliation import OVERLAP_MS, booked, booked_until, look, write_booked_until
@@ -171,13 +172,7 @@ async def judge(settings: Settings, redis: Redis, database: Database, charges: S
     failed += [line for of_one in charges if (line := of_one.trouble())]
     for line in failed:
         log.error("%s", line)
-    verdict = {
-        "ok": not failed,
-        "checked_at": iso(now_ms()),
-        "failed": failed[:MOST_NAMED],
-        "lag": facts_behind,
-        "dlq": len(letters),
-    }
+    verdict = KeptVerdict(not failed, iso(now_ms()), failed[:MOST_NAMED], facts_behind, len(letters))
     await redis.set(VERDICT, msgspec.json.encode(verdict))
 
 

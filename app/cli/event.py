@@ -116,7 +116,8 @@ async def _standing(redis: Redis, event: Event) -> dict[str, Any]:
     """How a sale stands; a sale that Redis does not have is `not_ready`."""
     try:
         state, stock, _ = await sales.read_sale(redis, event)
-        told, counts = public_state(state, stock), list(stock.values())
+        told: str = public_state(state, stock)
+        counts = list(stock.values())
     except NotReady:
         told, counts = "not_ready", []
     return {

@@ -29,7 +29,7 @@ def serialize(text: str) -> bytes:
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
-def encode(frame: msgspec.Struct | dict[str, Any]) -> str:
+def encode(frame: msgspec.Struct) -> str:
     """A frame as text: the one place where frames are encoded."""
     return msgspec.json.encode(frame).decode()
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
-from app.sale.catalog import Event, Stock, end_after_pauses
+from app.sale.catalog import Event, SaleState, Stock, end_after_pauses
 from app.sale.pace import chance, eta_seconds
 from app.sale.waiting_room import Place
 from app.units import iso, now_ms
@@ -17,7 +17,6 @@ NEAR_FRONT = 100
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, ISO 8601.")]
 Money = Annotated[int, Meta(description="In minor units, such as cents.")]
-SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]
 PlaceStatus = Literal["lobby", "waiting", "admitted", "lapsed", "left"]
 
 
@@ -236,12 +235,12 @@ class Readiness(Struct, frozen=True):
     dependencies: dict[str, str]
 
 
-def event_facts(event: Event, state: str, stock: dict[int, Stock], notice: str | None) -> EventFacts:
-    """The public facts of a sale. `state` is as buyers are told."""
+def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice: str | None) -> EventFacts:
+    """The public facts of a sale."""
     return EventFacts(
         slug=event.slug,
         name=event.name,
-        sale=state,  # type: ignore[arg-type]  # one of them: see catalog.public_state
+        sale=state,
         opens_at=iso(event.opens_at_ms),
         accent=event.accent,
         notice=notice,
@@ -285,10 +284,9 @@ def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
     )
 
 
-def stock_frame(state: str, stock: dict[int, Stock]) -> StockFrame:
-    """The frame that says what is left. `state` is as buyers are told."""
-    skus = [SkuStock(s.sku_id, s.available, s.held) for s in stock.values()]
-    return StockFrame(state, skus)  # type: ignore[arg-type]  # one of them: see catalog.public_state
+def stock_frame(state: SaleState, stock: dict[int, Stock]) -> StockFrame:
+    """The frame that says what is left."""
+    return StockFrame(state, [SkuStock(s.sku_id, s.available, s.held) for s in stock.values()])
 
 
 def order_frame(order_id: str, status: str, version: int, total_minor: int, expires_at_ms: int) -> OrderFrame:

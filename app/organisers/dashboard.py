@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Generic, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -12,11 +12,28 @@ from app.ids import short_code
 from app.infra.keys import VERDICT, key
 from app.infra.mysql import Database, DatabaseUnavailable
 from app.orders.refused import count_refused
+from app.organisers.snapshot import (
+    Funnel,
+    Happening,
+    KeptVerdict,
+    OrderInReview,
+    OrganiserState,
+    Passed,
+    ProcessLight,
+    Snapshot,
+    SnapshotEvent,
+    SnapshotMoney,
+    SnapshotPace,
+    SnapshotSku,
+    Trouble,
+    Trust,
+    Verdict,
+)
 from app.sale.catalog import Event, Stock, parse_stock, public_state
 from app.sale.events import last_stock
 from app.sale.pace import parse_pace
 from app.units import iso, now_ms, to_minor, to_ms
-from app.watch.processes import reports
+from app.watch.processes import Report, reports
 
 FEED_LENGTH = 30
 MOST_TROUBLE = 20
@@ -26,12 +43,51 @@ REST_FACTOR = 20  # adding up all that was ever sold takes 5% of the time at mos
 MOST_KEPT = 100
 
 
+Value = TypeVar("Value")
+
+
 @dataclass(frozen=True)
-class _Kept:
+class _Kept(Generic[Value]):
     """Something that was read, and until when it is as good as new."""
 
-    value: dict[str, Any]
+    value: Value
     until: float
+
+
+@dataclass(frozen=True)
+class _Sale:
+    """What Redis says of an event. `fields` are those of the sale, `sizes` how many are in each set."""
+
+    fields: dict[str, str | None]
+    stock: dict[int, Stock]
+    totals: dict[str, str]
+    sizes: dict[str, int]
+    outbox: int
+    number: int
+    verdict: KeptVerdict | None
+
+    @property
+    def state(self) -> str:
+        """Its state, empty while the sale is not ready."""
+        return self.fields["state"] or ""
+
+
+@dataclass(frozen=True)
+class _Books:
+    """What MySQL says of an event; `orders` by status, `revenue` by sku."""
+
+    read_at: str
+    orders: dict[str, int]
+    refunded_orders: int
+    in_review: list[OrderInReview]
+    refused_refunds: int
+    revenue: dict[int, int]
+    money: SnapshotMoney
+    feed: list[Happening]
+
+    def orders_with(self, *statuses: str) -> int:
+        """How many orders have one of these statuses."""
+        return sum(self.orders.get(status, 0) for status in statuses)
 
 
 class Dashboard:
@@ -40,12 +96,12 @@ class Dashboard:
     def __init__(self, redis: Redis, database: Database) -> None:
         self._redis = redis
         self._database = database
-        self._snapshots: dict[int, _Kept] = {}
-        self._making: dict[int, asyncio.Task[dict[str, Any]]] = {}
-        self._books: dict[int, _Kept] = {}
+        self._snapshots: dict[int, _Kept[Snapshot]] = {}
+        self._making: dict[int, asyncio.Task[Snapshot]] = {}
+        self._books: dict[int, _Kept[_Books]] = {}
 
-    async def snapshot(self, event: Event, *, fresh: bool = False) -> dict[str, Any]:
-        """The snapshot frame of the admin socket, and the answer of the admin API; amounts in minor units.
+    async def snapshot(self, event: Event, *, fresh: bool = False) -> Snapshot:
+        """The snapshot frame of the admin socket, and the answer of the admin API.
 
         `fresh`: read now, for something was just changed. While MySQL does not answer, its part is as it was read
         last. Raises RedisError, or DatabaseUnavailable when the books of this event were never read.
@@ -59,7 +115,7 @@ class Dashboard:
             making.add_done_callback(lambda done: self._made(event.id, done))
         return await asyncio.shield(making)
 
-    def _made(self, event_id: int, making: asyncio.Task[dict[str, Any]]) -> None:
+    def _made(self, event_id: int, making: asyncio.Task[Snapshot]) -> None:
         if self._making.get(event_id) is making:
             del self._making[event_id]
         if making.cancelled() or making.exception():
@@ -68,11 +124,11 @@ class Dashboard:
             self._snapshots.clear()
         self._snapshots[event_id] = _Kept(making.result(), time.monotonic() + FRESH_SECONDS)
 
-    async def _make(self, event: Event) -> dict[str, Any]:
+    async def _make(self, event: Event) -> Snapshot:
         now, books = await _sale(self._redis, event), await self._read_books(event)
-        return _frame(event, now, books, [_process(report) for report in await reports(self._redis)])
+        return _snapshot(event, now, books, await reports(self._redis))
 
-    async def _read_books(self, event: Event) -> dict[str, Any]:
+    async def _read_books(self, event: Event) -> _Books:
         kept = self._books.get(event.id)
         if kept and time.monotonic() < kept.until:
             return kept.value
@@ -90,7 +146,7 @@ class Dashboard:
         return books
 
 
-async def _sale(redis: Redis, event: Event) -> dict[str, Any]:
+async def _sale(redis: Redis, event: Event) -> _Sale:
     """What Redis says of the event; of one that was cleared away, what the books said last."""
     fields = (
         "state",
@@ -114,111 +170,92 @@ async def _sale(redis: Redis, event: Event) -> dict[str, Any]:
             pipeline.zcard(key(event.id, name))
         sale, stock, totals, outbox, number, verdict, *sizes = await pipeline.execute()
     found = dict(zip(fields, sale, strict=True))
-    return {
-        **found,
-        "state": "closed" if event.purged else found["state"],
-        "stock": {sku.id: last_stock(sku) for sku in event.skus} if event.purged else parse_stock(stock),
-        "totals": totals,
-        "outbox": outbox,
-        "number": number,
-        "verdict": cast(dict[str, Any], msgspec.json.decode(verdict)) if verdict else None,
-        "sizes": dict(zip(counted, sizes, strict=True)),
-    }
+    return _Sale(
+        fields={**found, "state": "closed"} if event.purged else found,
+        stock={sku.id: last_stock(sku) for sku in event.skus} if event.purged else parse_stock(stock),
+        totals=totals,
+        sizes=dict(zip(counted, sizes, strict=True)),
+        outbox=outbox,
+        number=int(number or 0),
+        verdict=msgspec.json.decode(verdict, type=KeptVerdict) if verdict else None,
+    )
 
 
-def _process(report: Any) -> dict[str, Any]:
-    return {"name": report.name, "pid": report.pid, "age_seconds": report.age_ms // 1000, "ok": report.ok}
-
-
-def _frame(
-    event: Event, now: dict[str, Any], books: dict[str, Any], processes: list[dict[str, Any]]
-) -> dict[str, Any]:
-    state, sizes, told, totals = now["state"], now["sizes"], now["verdict"], now["totals"]
-    stock: dict[int, Stock] = now["stock"]
-    return {
-        "type": "snapshot",
-        "server_now": iso(now_ms()),
-        "event": {
-            "slug": event.slug,
-            "name": event.name,
-            "sale": state_for_organisers(state, stock),
-            "notice": now["notice"] or None,
-            "opens_at": iso(int(now["opens_at_ms"] or event.opens_at_ms)),
-            "rate_per_minute": event.rate_per_minute,
-            "room": event.room,
-        },
-        "funnel": {
-            "lobby": sizes["lobby"] + sizes["entrants"],
-            "waiting": sizes["queue"],
-            "parked": sizes["parked"],
-            "admitted": sizes["passes"],
-            "holding": sizes["holds"],
-            "paid": books["orders"].get("CONFIRMED", 0) + books["orders"].get("PARTIALLY_REFUNDED", 0),
-            "refunded": books["refunded_orders"],
-        },
-        # How many ever came into each stage: what flows are told from, whatever has left it meanwhile.
-        "passed": {
-            "lobby": int(totals.get("joined", 0)) if state == "scheduled" else 0,
-            "waiting": int(now["number"] or 0),
-            "admitted": int(totals.get("admitted", 0)),
-            "holding": int(totals.get("placed", 0)),
-            "lapsed": int(totals.get("EXPIRED", 0)),
-            "paid": sum(books["orders"].get(status, 0) for status in ("CONFIRMED", *REFUNDED)),
-            "refunded": books["refunded_orders"],
-        },
-        "pace": _pace(event, now),
-        "skus": [
-            {
-                "id": sku.id,
-                "name": sku.name,
-                "price": sku.price_minor,
-                "currency": event.currency,
-                "capacity": sku.capacity,
-                "available": stock[sku.id].available if sku.id in stock else 0,
-                "held": stock[sku.id].held if sku.id in stock else 0,
-                "sold": stock[sku.id].sold if sku.id in stock else 0,
-                "revenue": books["revenue"].get(sku.id, 0),
-            }
+def _snapshot(event: Event, now: _Sale, books: _Books, processes: list[Report]) -> Snapshot:
+    sizes, told = now.sizes, now.verdict
+    total = {name: int(count) for name, count in now.totals.items()}
+    return Snapshot(
+        server_now=iso(now_ms()),
+        event=SnapshotEvent(
+            slug=event.slug,
+            name=event.name,
+            sale=state_for_organisers(now.state, now.stock),
+            notice=now.fields["notice"] or None,
+            opens_at=iso(int(now.fields["opens_at_ms"] or event.opens_at_ms)),
+            rate_per_minute=event.rate_per_minute,
+            room=event.room,
+        ),
+        funnel=Funnel(
+            lobby=sizes["lobby"] + sizes["entrants"],
+            waiting=sizes["queue"],
+            parked=sizes["parked"],
+            admitted=sizes["passes"],
+            holding=sizes["holds"],
+            paid=books.orders_with("CONFIRMED", "PARTIALLY_REFUNDED"),
+            refunded=books.refunded_orders,
+        ),
+        passed=Passed(
+            lobby=total.get("joined", 0) if now.state == "scheduled" else 0,
+            waiting=now.number,
+            admitted=total.get("admitted", 0),
+            holding=total.get("placed", 0),
+            lapsed=total.get("EXPIRED", 0),
+            paid=books.orders_with("CONFIRMED", *REFUNDED),
+            refunded=books.refunded_orders,
+        ),
+        pace=_pace(event, now),
+        skus=[
+            SnapshotSku(
+                id=sku.id,
+                name=sku.name,
+                price=sku.price_minor,
+                currency=event.currency,
+                capacity=sku.capacity,
+                available=now.stock[sku.id].available if sku.id in now.stock else 0,
+                held=now.stock[sku.id].held if sku.id in now.stock else 0,
+                sold=now.stock[sku.id].sold if sku.id in now.stock else 0,
+                revenue=books.revenue.get(sku.id, 0),
+            )
             for sku in event.skus
         ],
-        "money": {"currency": event.currency, **books["money"]},
-        "books_read_at": books["read_at"],
-        "trust": {
-            "outbox": now["outbox"],
-            "lag": told["lag"] if told else None,
-            "dlq": told["dlq"] if told else None,
-            "verdict": {"ok": told["ok"], "checked_at": told["checked_at"], "failed": told["failed"]}
-            if told
-            else None,
-            "processes": processes,
-        },
-        "trouble": {
-            "in_review": books["orders"].get("REVIEW", 0),
-            "orders": books["in_review"],
-            "refused_refunds": books["refused_refunds"],
-        },
-        "feed": books["feed"],
-    }
+        money=books.money,
+        books_read_at=books.read_at,
+        trust=Trust(
+            outbox=now.outbox,
+            lag=told.lag if told else None,
+            dlq=told.dlq if told else None,
+            verdict=Verdict(told.ok, told.checked_at, told.failed) if told else None,
+            processes=[ProcessLight(p.name, p.pid, p.age_ms // 1000, p.ok) for p in processes],
+        ),
+        trouble=Trouble(books.orders_with("REVIEW"), books.in_review, books.refused_refunds),
+        feed=books.feed,
+    )
 
 
-def state_for_organisers(state: str | None, stock: dict[int, Stock]) -> str:
+def state_for_organisers(state: str | None, stock: dict[int, Stock]) -> OrganiserState:
     """The state of a sale as buyers are told, and besides: drawing | not_ready."""
     if not state:
         return "not_ready"
-    return state if state == "drawing" else public_state(state, stock)
+    return "drawing" if state == "drawing" else public_state(state, stock)
 
 
-def _pace(event: Event, now: dict[str, Any]) -> dict[str, Any]:
-    """How many came in during the last minute, and how many could come in at once."""
-    age_ms = now_ms() - int(now["refilled_at_ms"] or 0)
-    pace = parse_pace(
-        now["state"] or "", event.rate_per_minute, event.room, event.pass_ttl_seconds, now["pace"] or "", age_ms
-    )
-    return {"admitted_last_minute": pace.minute_admitted if pace.moving else 0, "free_seats": pace.free_seats}
+def _pace(event: Event, now: _Sale) -> SnapshotPace:
+    text, age_ms = now.fields["pace"] or "", now_ms() - int(now.fields["refilled_at_ms"] or 0)
+    pace = parse_pace(now.state, event.rate_per_minute, event.room, event.pass_ttl_seconds, text, age_ms)
+    return SnapshotPace(pace.minute_admitted if pace.moving else 0, pace.free_seats)
 
 
-async def _books(database: Database, event: Event) -> dict[str, Any]:
-    """What MySQL says of the event: orders by status, revenue by sku, money, the newest of what happened."""
+async def _books(database: Database, event: Event) -> _Books:
     async with database.connection() as connection:
         orders = await connection.fetch_all(
             "SELECT status, COUNT(*) AS orders FROM orders WHERE event_id = %s GROUP BY status", (event.id,)
@@ -252,29 +289,30 @@ async def _books(database: Database, event: Event) -> dict[str, Any]:
         )
     amount = {row["status"]: to_minor(row["amount"]) for row in payments}
     count = {row["status"]: row["payments"] for row in payments}
-    return {
-        "read_at": iso(now_ms()),
-        "orders": {row["status"]: row["orders"] for row in orders},
-        "refunded_orders": refunded[0]["orders"],
-        "in_review": [
-            {
-                "order_id": row["id"],
-                "code": short_code(row["id"]),
-                "total": to_minor(row["total"]),
-                "paid": to_minor(row["amount"]),
-                "currency": row["currency"],
-                "expires_at": iso(to_ms(row["expires_at"])),
-            }
+    return _Books(
+        read_at=iso(now_ms()),
+        orders={row["status"]: row["orders"] for row in orders},
+        refunded_orders=refunded[0]["orders"],
+        in_review=[
+            OrderInReview(
+                order_id=row["id"],
+                code=short_code(row["id"]),
+                total=to_minor(row["total"]),
+                paid=to_minor(row["amount"]),
+                currency=row["currency"],
+                expires_at=iso(to_ms(row["expires_at"])),
+            )
             for row in in_review
         ],
-        "refused_refunds": refused_refunds,
-        "revenue": {row["sku_id"]: to_minor(row["amount"]) for row in revenue},
-        "money": {
-            "taken": amount.get("COMPLETED", 0),
-            "pending": amount.get("PENDING", 0),
-            "refunded": amount.get("REFUNDED", 0),
-            "charges_completed": count.get("COMPLETED", 0),
-            "charges_failed": count.get("FAILED", 0),
-        },
-        "feed": [{"at": iso(to_ms(row["at"])), "text": row["text"]} for row in feed],
-    }
+        refused_refunds=refused_refunds,
+        revenue={row["sku_id"]: to_minor(row["amount"]) for row in revenue},
+        money=SnapshotMoney(
+            currency=event.currency,
+            taken=amount.get("COMPLETED", 0),
+            pending=amount.get("PENDING", 0),
+            refunded=amount.get("REFUNDED", 0),
+            charges_completed=count.get("COMPLETED", 0),
+            charges_failed=count.get("FAILED", 0),
+        ),
+        feed=[Happening(iso(to_ms(row["at"])), row["text"]) for row in feed],
+    )

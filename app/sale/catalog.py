@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal, cast
 
 from app.units import CURRENCIES, MAX_MINOR
 
@@ -12,6 +13,8 @@ ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c
 MAX_SKUS = 50
 MAX_CAPACITY = 1_000_000
 MAX_QUANTITY = 10  # tickets in one line of an order
+
+SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]  # as buyers are told
 
 
 class InvalidEvent(ValueError):
@@ -132,11 +135,11 @@ def end_after_pauses(began_ms: int, end_ms: int, pauses: Sequence[Pause], now_ms
     return end_ms
 
 
-def public_state(state: str, stock: dict[int, Stock]) -> str:
-    """What buyers are told: scheduled | open | paused | sold_out | closed.
+def public_state(state: str, stock: dict[int, Stock]) -> SaleState:
+    """What buyers are told of a sale in this state, one of those of set_state.lua.
 
     Sold out means that every ticket is sold; while one is only held it may still come back.
     """
     if state in ("open", "paused") and all(s.sold == s.capacity for s in stock.values()):
         return "sold_out"
-    return "scheduled" if state == "drawing" else state
+    return "scheduled" if state == "drawing" else cast(SaleState, state)

@@ -10,7 +10,7 @@ from redis.exceptions import OutOfMemoryError
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
-from app.sale.catalog import Stock, parse_stock, public_state
+from app.sale.catalog import SaleState, Stock, parse_stock, public_state
 from app.sale.pace import NOTHING_MEASURED, Pace, parse_pace
 from app.sale.presence import BUCKET_MS, BUCKETS_KEPT_SECONDS, bucket_prefixes
 
@@ -118,7 +118,7 @@ async def leave(redis: Redis, event_id: int, buyer_id: str) -> None:
 class RankTable:
     """The waiting room as all of it stands at one moment."""
 
-    state: str  # as buyers are told
+    state: SaleState
     pace: Pace
     lobby: int
     waiting: int

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from app.ids import ORDER_ID
 from app.live import shapes
 from app.live.closing import CLOSES
+from app.organisers.snapshot import Snapshot
 from app.sale.catalog import SLUG
 from app.web.http import Json
 from app.web.problems import KINDS, MEDIA_TYPE
@@ -22,7 +23,6 @@ from app.web.routing import Resource
 
 TITLE = "Ticket Craze"
 VERSION = "1.0.0"  # of the API: it only ever grows
-SNAPSHOT = "Everything that matters of a sale now: its state, who waits, stock, money, trust, what happened last."
 REFERENCE = "#/components/schemas/{name}"
 CACHEABLE = "public, max-age=60"
 
@@ -210,7 +210,7 @@ def asyncapi() -> dict[str, Any]:
         "order": shapes.OrderFrame,
         "ping": shapes.PingFrame,
     }
-    frames: dict[str, Any] = {**buyers, "snapshot": dict[str, Any]}
+    frames: dict[str, Any] = {**buyers, "snapshot": Snapshot}
     schemas, components = _schemas(list(frames.values()))
     description, _ = PATH_PARAMETERS["slug"]
     closes = [msgspec.to_builtins(close) for close in CLOSES]
@@ -266,7 +266,7 @@ def asyncapi() -> dict[str, Any]:
                 name: {
                     "name": name,
                     "contentType": "application/json",
-                    "summary": SNAPSHOT if name == "snapshot" else type_.__doc__.splitlines()[0],
+                    "summary": type_.__doc__.splitlines()[0],
                     "payload": schemas[repr(type_)],
                 }
                 for name, type_ in frames.items()

@@ -44,12 +44,12 @@ def test_however_many_look_the_books_are_read_once_and_while_they_are_out_the_re
                 first, *others = await asyncio.gather(*(dashboard.snapshot(event) for _ in range(20)))
                 assert database.borrowings == before + 1
                 assert all(other is first for other in others)
-                assert first["passed"]["admitted"] == 0
+                assert first.passed.admitted == 0
 
                 database.is_out = True
                 again = await dashboard.snapshot(event, fresh=True)
-                assert again["books_read_at"] == first["books_read_at"]
-                assert again["server_now"] > first["server_now"]
+                assert again.books_read_at == first.books_read_at
+                assert again.server_now > first.server_now
         finally:
             await database.close()
 

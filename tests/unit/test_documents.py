@@ -14,6 +14,21 @@ from openapi_spec_validator import validate
 from app.live import shapes
 from app.live.closing import CLOSES
 from app.main import API, DOCUMENTED, MACHINES, ROUTES
+from app.organisers.snapshot import (
+    Funnel,
+    Happening,
+    OrderInReview,
+    Passed,
+    ProcessLight,
+    Snapshot,
+    SnapshotEvent,
+    SnapshotMoney,
+    SnapshotPace,
+    SnapshotSku,
+    Trouble,
+    Trust,
+    Verdict,
+)
 from app.sale.pace import Pace
 from app.sale.waiting_room import Place
 from app.web import documents
@@ -94,11 +109,25 @@ def test_every_operation_has_an_id_of_its_own_and_words(openapi: Json) -> None:
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 
+SNAPSHOT = Snapshot(
+    server_now="2026-11-23T19:30:00.000Z",
+    event=SnapshotEvent("night", "Night", "drawing", None, "2026-11-23T19:30:00.000Z", 600, 200),
+    funnel=Funnel(1, 2, 3, 4, 5, 6, 7),
+    passed=Passed(1, 2, 3, 4, 5, 6, 7),
+    pace=SnapshotPace(10, 190),
+    skus=[SnapshotSku(1, "Floor", 4_500, "USD", 300, 200, 60, 40, 180_000)],
+    money=SnapshotMoney("USD", 180_000, 4_500, 0, 20, 1),
+    books_read_at="2026-11-23T19:30:00.000Z",
+    trust=Trust(0, None, 0, Verdict(True, "2026-11-23T19:30:00.000Z", []), [ProcessLight("web", 12, 1, ok=True)]),
+    trouble=Trouble(1, [OrderInReview("0197", "0197", 4_500, 4_400, "USD", "2026-11-23T19:30:00.000Z")], 0),
+    feed=[Happening("2026-11-23T19:30:00.000Z", "Somebody opened the sale.")],
+)
 FRAMES = {
     "place": shapes.place_facts(shapes.PlaceFrame, Place("waiting", 7, 3, 40, 0, 0, Pace("open", 600))),
     "stock": shapes.stock_frame("open", {}),
     "order": shapes.order_frame("0197", "PENDING", 1, 4_500, 1_795_563_295_123),
     "ping": shapes.PingFrame("2026-11-23T19:30:00.000Z"),
+    "snapshot": SNAPSHOT,
 }
 
 
@@ -130,6 +159,24 @@ def test_the_websockets_document_is_whole(asyncapi: Json) -> None:
         assert {1012, 4001, 4003, 4008} <= codes.keys()
 
 
+def test_no_answer_and_no_frame_is_an_open_object(openapi: Json, asyncapi: Json) -> None:
+    """Whoever reads the document knows every field; only the documents themselves are open."""
+
+    def is_open(schema: Json) -> bool:
+        return schema.get("type") == "object" and "properties" not in schema
+
+    open_ones = {
+        path
+        for path, calls in openapi["paths"].items()
+        for call in calls.values()
+        for answer in call["responses"].values()
+        if is_open(answer.get("content", {}).get("application/json", {}).get("schema", {}))
+    }
+    assert open_ones == {"/openapi.json", "/asyncapi.json"}
+    for name, message in asyncapi["components"]["messages"].items():
+        assert not is_open(message["payload"]), name
+
+
 def test_nothing_of_the_contract_was_removed(openapi: Json) -> None:
     """Fields that clients were written against: see section 9 of the design."""
     fields = {
@@ -139,6 +186,7 @@ def test_nothing_of_the_contract_was_removed(openapi: Json) -> None:
         "QueuePlace": {"status", "number", "position", "eta_seconds", "poll_after_ms"},
         "HeldOrder": {"order_id", "status", "total", "currency", "expires_at"},
         "StartedPayment": {"payment_id", "status", "amount", "redirect_url"},
+        "Snapshot": {"server_now", "event", "funnel", "skus", "money", "trust", "trouble", "feed"},
         "OrderFacts": {"order_id", "status", "version", "total", "items", "payments"},
     }
     for name, expected in fields.items():

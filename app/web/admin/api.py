@@ -1,11 +1,12 @@
 """The organiser's API: JSON under /api/v1/admin."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.organisers.snapshot import Snapshot
 from app.sale.events import NotOpen, set_state
 from app.web.admin.session import for_admin
 from app.web.http import Json, read_json
@@ -14,7 +15,7 @@ from app.web.promises import promise
 from app.web.services import services_of
 
 
-@promise("Everything that matters of a sale now.", {200: dict[str, Any]})
+@promise("Everything that matters of a sale now.", {200: Snapshot})
 @for_admin
 async def get_snapshot(request: Request, admin: str) -> Response:
     services = services_of(request)
@@ -29,7 +30,7 @@ class SetState(msgspec.Struct, forbid_unknown_fields=True):
     notice: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
-@promise("Opens, pauses or closes a sale, at once.", {200: dict[str, Any]}, "not_open", body=SetState)
+@promise("Opens, pauses or closes a sale, at once.", {200: Snapshot}, "not_open", body=SetState)
 @for_admin
 async def post_state(request: Request, admin: str) -> Response:
     services = services_of(request)

@@ -1,5 +1,6 @@
 """The organiser's pages."""
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,4 +44,4 @@ async def event_page(request: Request, admin: str) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     now = await services.dashboard.snapshot(event)
-    return page("admin/event.html", event=now["event"], snapshot=now)
+    return page("admin/event.html", snapshot=msgspec.to_builtins(now))

@@ -17,9 +17,8 @@ def test_a_refused_refund_is_asked_for_again_once(own_topics: dict[str, str]) ->
     async def waiting(world: World) -> tuple[object, object]:
         """As verify says, and as the dashboard does."""
         snapshot = await Dashboard(world.redis, world.database).snapshot(world.event)
-        return (await world.check(at_rest_seconds=None))[5].figures["refused_refunds"], snapshot["trouble"][
-            "refused_refunds"
-        ]
+        verified = (await world.check(at_rest_seconds=None))[5].figures["refused_refunds"]
+        return verified, snapshot.trouble.refused_refunds
 
     async def story(world: World) -> None:
         await live_a_little(world)

@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 from app.ids import short_code
 from app.organisers.dashboard import Dashboard
 from app.web.rendering import page
@@ -10,8 +12,8 @@ from tests.world.books import World, in_a_world, live_a_little
 
 async def look(world: World) -> tuple[dict[str, object], str]:
     """The snapshot's trouble, and what the page says of it."""
-    snapshot = await Dashboard(world.redis, world.database).snapshot(world.event)
-    html = bytes(page("admin/event.html", event=snapshot["event"], snapshot=snapshot).body).decode()
+    snapshot = msgspec.to_builtins(await Dashboard(world.redis, world.database).snapshot(world.event))
+    html = bytes(page("admin/event.html", snapshot=snapshot).body).decode()
     match = re.search(r'<div class="trouble".*?</div>', html, re.DOTALL)
     assert match
     return snapshot["trouble"], match[0]

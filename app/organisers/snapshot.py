@@ -1,0 +1,156 @@
+"""How the snapshot of a sale looks in JSON: the frame of the admin socket, and the answer of the admin API.
+
+Amounts are in minor units, times UTC. `/openapi.json` and `/asyncapi.json` are made from these.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from app.live.shapes import Money, Time
+
+OrganiserState = Literal["scheduled", "drawing", "open", "paused", "sold_out", "closed", "not_ready"]
+
+
+class SnapshotEvent(Struct, frozen=True):
+    """The sale and its settings. `notice` is the organiser's words while it is paused."""
+
+    slug: str
+    name: str
+    sale: OrganiserState
+    notice: str | None
+    opens_at: Time
+    rate_per_minute: int
+    room: int
+
+
+class Funnel(Struct, frozen=True):
+    """How many buyers, and orders, are in each stage now."""
+
+    lobby: int
+    waiting: int
+    parked: int
+    admitted: int
+    holding: int
+    paid: int
+    refunded: int
+
+
+class Passed(Struct, frozen=True):
+    """How many ever came into each stage: what flows are told from, whatever has left it meanwhile."""
+
+    lobby: int
+    waiting: int
+    admitted: int
+    holding: int
+    lapsed: int
+    paid: int
+    refunded: int
+
+
+class SnapshotPace(Struct, frozen=True):
+    """How many came in during the last minute, and how many could come in at once."""
+
+    admitted_last_minute: int
+    free_seats: int
+
+
+class SnapshotSku(Struct, frozen=True):
+    """A kind of ticket: what became of its capacity, and what was paid for it."""
+
+    id: int
+    name: str
+    price: Money
+    currency: str
+    capacity: int
+    available: int
+    held: int
+    sold: int
+    revenue: Money
+
+
+class SnapshotMoney(Struct, frozen=True):
+    """What was taken, is under way, and went back; and how many charges came to which end."""
+
+    currency: str
+    taken: Money
+    pending: Money
+    refunded: Money
+    charges_completed: int
+    charges_failed: int
+
+
+class Verdict(Struct, frozen=True):
+    """What the last reconciliation of all sales found; `failed` says what is wrong, a line each."""
+
+    ok: bool
+    checked_at: Time
+    failed: list[str]
+
+
+class KeptVerdict(Verdict, frozen=True):
+    """A verdict as the reconciler leaves it in Redis: besides, facts not read yet, and dead letters."""
+
+    lag: int
+    dlq: int
+
+
+class ProcessLight(Struct, frozen=True):
+    """A process and how long ago it reported; `ok` is false once it has been silent for too long."""
+
+    name: str
+    pid: int
+    age_seconds: int
+    ok: bool
+
+
+class Trust(Struct, frozen=True):
+    """Whether all is in order. `lag`, `dlq` and `verdict` are null until the first reconciliation."""
+
+    outbox: int
+    lag: int | None
+    dlq: int | None
+    verdict: Verdict | None
+    processes: list[ProcessLight]
+
+
+class OrderInReview(Struct, frozen=True):
+    """An order that was paid otherwise than it should be, and keeps its tickets until `expires_at`."""
+
+    order_id: str
+    code: str
+    total: Money
+    paid: Money
+    currency: str
+    expires_at: Time
+
+
+class Trouble(Struct, frozen=True):
+    """What waits for somebody to decide. `orders` are the first of those in review."""
+
+    in_review: int
+    orders: list[OrderInReview]
+    refused_refunds: int
+
+
+class Happening(Struct, frozen=True):
+    """Something that people or the system did."""
+
+    at: Time
+    text: str
+
+
+class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """Everything that matters of a sale now: its state, who waits, stock, money, trust, what happened last."""
+
+    server_now: Time
+    event: SnapshotEvent
+    funnel: Funnel
+    passed: Passed
+    pace: SnapshotPace
+    skus: list[SnapshotSku]
+    money: SnapshotMoney
+    books_read_at: Time
+    trust: Trust
+    trouble: Trouble
+    feed: list[Happening]
