@@ -22,6 +22,9 @@ CREATE TABLE events (
     epoch            INT UNSIGNED   NOT NULL DEFAULT 1, -- grows with every rebuild of the sale in Redis
     redis_seq        BIGINT UNSIGNED NOT NULL DEFAULT 0, -- how far Redis had come when it last confirmed a settling
     number_high      BIGINT UNSIGNED NOT NULL DEFAULT 0, -- no queue number above it was given
+    starts_at        DATETIME(3)    NULL, -- the concert itself; NULL, here and below: not announced yet
+    doors_at         DATETIME(3)    NULL,
+    venue            VARCHAR(120)   NULL,
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug),
     KEY events_epoch (epoch),

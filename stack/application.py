@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -164,6 +165,7 @@ class Application:
             f"event create --slug night-of-lights-{_stamp()} --name 'Night of Lights'"
             " --sku Floor:4500:120 --sku Balcony:6500:80 --sku Box:12000:20"
             f" --opens-in {self._settings.opens_in_seconds}"
+            f" --starts-at {_in_days(30, 20)} --doors-at {_in_days(30, 19)} --venue 'Grand Hall, Quay Street 4'"
             f" --rate 240 --room 60 --pass-ttl 120 --hold-ttl 90 --max-per-buyer {self._limit()} --json",
             {},
         )
@@ -222,6 +224,12 @@ class Application:
             if is_late or child.deaths >= DEATHS_BEFORE_GIVING_UP:
                 problem = "is not ready" if is_late else "keeps dying"
                 raise StackError(f"{name} {problem}; the end of {child.log.path}:\n{child.log.tail()}")
+
+
+def _in_days(days: int, hour: int) -> str:
+    """An hour, UTC, so many days from now."""
+    day = datetime.now(UTC) + timedelta(days=days)
+    return day.strftime(f"%Y-%m-%dT{hour:02}:00Z")
 
 
 def _stamp() -> str:

@@ -9,7 +9,7 @@ from app.cli.command import Answer, Commands, Failed
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
 from app.sale import events as sales
-from app.sale.catalog import Event, Sku, parse_sku, public_state
+from app.sale.catalog import Event, Sku, parse_sku, parse_time, public_state
 from app.settings import Settings
 from app.units import iso, money_text, now_ms
 
@@ -39,6 +39,9 @@ def add(commands: Commands) -> None:
     create.add_argument("--pass-ttl", type=int, default=300, metavar="SECONDS", help="time to shop (300)")
     create.add_argument("--hold-ttl", type=int, default=300, metavar="SECONDS", help="time to pay (300)")
     create.add_argument("--max-per-buyer", type=int, default=4, help="tickets one buyer may have (4)")
+    create.add_argument("--starts-at", metavar="TIME", help="when the event itself starts: 2026-12-24T20:00+01:00")
+    create.add_argument("--doors-at", metavar="TIME", help="when its doors open")
+    create.add_argument("--venue", help="where it is: Grand Hall, Quay Street 4, Bristol")
 
     events.add("list", "Lists the newest events and how they stand.", _list, "ticketcraze event list")
 
@@ -78,6 +81,9 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
         max_per_buyer=arguments.max_per_buyer,
         draw_secret="",
         skus=tuple(parse_sku(text) for text in arguments.sku),
+        starts_at_ms=_time("starts-at", arguments.starts_at),
+        doors_at_ms=_time("doors-at", arguments.doors_at),
+        venue=None if arguments.venue is None else arguments.venue.strip(),
     )
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.create_event(database, redis, event)
@@ -94,6 +100,10 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
             for sku in event.skus
         ],
     }, "\n".join(lines)
+
+
+def _time(name: str, text: str | None) -> int | None:
+    return None if text is None else parse_time(name, text)
 
 
 def _sku_line(event: Event, sku: Sku) -> str:

@@ -32,12 +32,18 @@ class SkuFacts(Struct, frozen=True):
 
 
 class EventFacts(Struct, frozen=True):
-    """The public facts of a sale. `notice` is the organiser's words while it is paused."""
+    """The public facts of a sale. `notice` is the organiser's words while it is paused.
+
+    `starts_at`, `doors_at` and `venue` are of the concert itself; null while they are not announced.
+    """
 
     slug: str
     name: str
     sale: SaleState
     opens_at: Time
+    starts_at: Time | None
+    doors_at: Time | None
+    venue: str | None
     accent: str
     notice: str | None
     rate_per_minute: int
@@ -242,6 +248,9 @@ def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice:
         name=event.name,
         sale=state,
         opens_at=iso(event.opens_at_ms),
+        starts_at=None if event.starts_at_ms is None else iso(event.starts_at_ms),
+        doors_at=None if event.doors_at_ms is None else iso(event.doors_at_ms),
+        venue=event.venue,
         accent=event.accent,
         notice=notice,
         rate_per_minute=event.rate_per_minute,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Literal, cast
 
@@ -13,6 +14,7 @@ ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c
 MAX_SKUS = 50
 MAX_CAPACITY = 1_000_000
 MAX_QUANTITY = 10  # tickets in one line of an order
+MAX_VENUE_CHARACTERS = 120
 
 SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]  # as buyers are told
 
@@ -58,6 +60,9 @@ class Event:
     on_sale: bool = True  # it was put into Redis
     purged: bool = False  # over for good, and cleared away in Redis
     epoch: int = 1  # of its data in Redis, as in the books
+    starts_at_ms: int | None = None  # the concert itself; None, here and below: not announced yet
+    doors_at_ms: int | None = None
+    venue: str | None = None
 
     @property
     def draw_commitment(self) -> str:
@@ -79,6 +84,17 @@ def parse_sku(text: str) -> Sku:
     return Sku(0, name.strip(), price_minor, capacity)
 
 
+def parse_time(name: str, text: str) -> int:
+    """UTC ms of "2026-12-24T20:00Z" or of another offset; `name` is what is read. Raises InvalidEvent."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not 2000 <= at.year <= 9000:
+        raise InvalidEvent(f'{name}: a time with its offset from UTC, like "2026-12-24T20:00Z" or "…T20:00+01:00"')
+    return int(at.timestamp() * 1000)
+
+
 def check_event(event: Event) -> None:
     """Raises InvalidEvent when an event is not as it should be."""
     if not SLUG.fullmatch(event.slug):
@@ -91,6 +107,12 @@ def check_event(event: Event) -> None:
         raise InvalidEvent(f"sku: 1 to {MAX_SKUS} of them")
     if len({sku.name for sku in event.skus}) != len(event.skus):
         raise InvalidEvent("sku: each needs a name of its own")
+    if event.venue is not None and not (
+        1 <= len(event.venue) <= MAX_VENUE_CHARACTERS and event.venue.isprintable()
+    ):
+        raise InvalidEvent(f"venue: 1 to {MAX_VENUE_CHARACTERS} characters, on one line")
+    if event.doors_at_ms is not None and (event.starts_at_ms is None or event.doors_at_ms > event.starts_at_ms):
+        raise InvalidEvent("doors-at: not after the event starts, and only with starts-at")
     bounds = {
         "rate": (event.rate_per_minute, 1, 1_000_000),
         "room": (event.room, 1, 1_000_000),

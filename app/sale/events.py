@@ -60,8 +60,9 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
         async with database.transaction() as connection:
             event_id = await connection.execute(
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
-                " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
+                " starts_at, doors_at, venue)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -76,6 +77,9 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.max_per_buyer,
                     event.draw_secret,
                     now,
+                    None if event.starts_at_ms is None else to_datetime(event.starts_at_ms),
+                    None if event.doors_at_ms is None else to_datetime(event.doors_at_ms),
+                    event.venue,
                 ),
             )
             skus = []
@@ -233,6 +237,9 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             on_sale=row["on_sale_at"] is not None,
             purged=row["purged_at"] is not None,
             epoch=row["epoch"],
+            starts_at_ms=to_ms(row["starts_at"]) if row["starts_at"] else None,
+            doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
+            venue=row["venue"],
         )
         for row in rows
     ]

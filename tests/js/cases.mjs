@@ -24,7 +24,8 @@ export const cases = table.cases.map(({ event, skus = [[300, 0]], place = null, 
   state: {
     page, staying, returned, place,
     event: {
-      slug: "night", name: "Night", sale: "open", opens_at: "2026-11-23T18:00:00.000Z", accent: "#7c3aed", notice: null,
+      slug: "night", name: "Night", sale: "open", opens_at: "2026-11-23T18:00:00.000Z",
+      starts_at: "2026-12-24T20:00:00.000Z", doors_at: null, venue: "Grand Hall", accent: "#7c3aed", notice: null,
       rate_per_minute: 600, pass_ttl_seconds: 300, hold_ttl_seconds: 300, max_per_buyer: 4, draw_commitment: "ab",
       skus: skus.map(([available, held], i) => ({ id: i + 1, name: "Floor", price: 4500, currency: "USD", available, held })),
       ...event,

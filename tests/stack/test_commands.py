@@ -87,3 +87,23 @@ def test_what_is_not_understood_ends_with_two_and_a_missing_setting_with_one() -
     code, output, _ = ended("event", "list", "--json")
     assert (code, output.count("\n")) == (1, 1)
     assert '"ok": false' in output
+
+
+def test_when_and_where_the_concert_is_are_public(stack: Stack) -> None:
+    where = "Grand Hall, Zürich"
+    sale = make_event(stack.env, starts_at="2026-12-24T20:00+01:00", doors_at="2026-12-24T18:00Z", venue=where)
+    facts = httpx.get(f"{stack.web}/api/v1/events/{sale.slug}", trust_env=False).json()
+    assert (facts["starts_at"], facts["doors_at"]) == ("2026-12-24T19:00:00.000Z", "2026-12-24T18:00:00.000Z")
+    assert facts["venue"] == where
+    for address in (f"{stack.web}/", f"{stack.web}/events/{sale.slug}"):
+        page = httpx.get(address, trust_env=False).text
+        assert "Thu 24 Dec, 19:00 UTC" in page
+        assert where in page
+    plain = make_event(stack.env)
+    facts = httpx.get(f"{stack.web}/api/v1/events/{plain.slug}", trust_env=False).json()
+    assert (facts["starts_at"], facts["doors_at"], facts["venue"]) == (None, None, None)
+    code, answer = ticketcraze(
+        stack.env, "event", "create", "--slug", "a", "--name", "A", "--sku", "Floor:1:1", "--starts-at", "tonight"
+    )
+    assert code == 1
+    assert answer["error"].startswith("starts-at: a time with its offset")

@@ -18,6 +18,7 @@ from app.sale.catalog import (
     check_event,
     parse_sku,
     parse_stock,
+    parse_time,
     public_state,
 )
 from app.units import MAX_MINOR
@@ -108,6 +109,35 @@ def test_an_event_as_it_should_be() -> None:
     ],
 )
 def test_an_event_that_is_not_as_it_should_be_is_refused_for_the_right_reason(wrong: Event, part: str) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{part}:"):
+        check_event(wrong)
+
+
+def test_a_concert_has_a_time_doors_and_a_venue_or_none_of_them() -> None:
+    starts_at_ms = parse_time("starts-at", "2026-12-24T21:00+01:00")
+    assert starts_at_ms == parse_time("starts-at", "2026-12-24T20:00Z") == 1_798_142_400_000
+    check_event(replace(EVENT, starts_at_ms=starts_at_ms, doors_at_ms=starts_at_ms, venue="Grand Hall, Zürich"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tonight", "2026-12-24", "2026-12-24T20:00", "0001-01-01T00:00+01:00", "9" * 99]
+)
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidEvent, match=r"^starts-at: .*2026-12-24T20:00Z"):
+        parse_time("starts-at", text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        (replace(EVENT, venue=""), "venue"),
+        (replace(EVENT, venue="V" * 121), "venue"),
+        (replace(EVENT, venue="Hall\nBcc: all"), "venue"),
+        (replace(EVENT, doors_at_ms=1), "doors-at"),
+        (replace(EVENT, starts_at_ms=1, doors_at_ms=2), "doors-at"),
+    ],
+)
+def test_a_concert_that_cannot_be_like_this_is_refused(wrong: Event, part: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^{part}:"):
         check_event(wrong)
 
