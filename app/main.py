@@ -35,7 +35,7 @@ from app.web.admin import api as admin_api
 from app.web.admin import pages as admin_pages
 from app.web.admin import session
 from app.web.admin.socket import admin_socket
-from app.web.buyer import api, pages
+from app.web.buyer import api, draw, pages
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
 from app.web.draining import Draining
@@ -56,6 +56,8 @@ API = router(
     resource("/events", GET=api.get_events),
     resource("/events/{slug}", GET=api.get_event),
     resource("/events/{slug}/queue", POST=api.join, GET=api.get_place, DELETE=api.leave),
+    resource("/events/{slug}/draw", GET=draw.get_draw),
+    resource("/events/{slug}/draw/entrants", GET=draw.get_entrants),
     resource("/events/{slug}/orders", POST=api.place_order),
     resource("/me/orders", GET=api.get_orders),
     resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
@@ -83,6 +85,7 @@ ROUTES = [
     resource("/", GET=pages.events_page),
     resource("/events/{slug}", GET=pages.event_page),
     resource("/events/{slug}/queue", POST=pages.join_form),
+    resource("/events/{slug}/draw", GET=draw.draw_page),
     resource("/resume/{slug}/{token}", GET=pages.resume_page, POST=pages.resume),
     resource("/orders/{order_id}", GET=pages.order_page),
     resource("/admin", GET=admin_pages.events_page),

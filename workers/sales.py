@@ -1,6 +1,7 @@
 """Looks after sales, from the first minute to the last.
 
-Puts new ones on sale, draws lobbies, has the books follow Redis, clears away what is over, rebuilds what was lost.
+Puts new ones on sale, draws lobbies and publishes the draws, has the books follow Redis, clears away what is over,
+rebuilds what was lost.
 
 Nothing here is in the way of letting buyers in.
 """
@@ -21,6 +22,7 @@ from app.orders.rebuild import UnderWay, rebuild
 from app.orders.repair import Repair
 from app.sale import events
 from app.sale.draw import begin_draws, finish_draw
+from app.sale.published import publish, unpublished
 from app.settings import Settings
 from app.watch.processes import reporting
 from workers.runner import AWAY, Stop, every, run
@@ -28,6 +30,7 @@ from workers.runner import AWAY, Stop, every, run
 log = logging.getLogger(__name__)
 
 DRAW_SECONDS = 0.2
+PUBLISH_SECONDS = 1.0
 BOOKS_SECONDS = 2.0
 PURGE_SECONDS = 60.0
 REPAIR_SECONDS = 1.0
@@ -50,6 +53,12 @@ async def work(settings: Settings, stop: Stop) -> None:
             if stop.asked:
                 draws.cancel()
 
+        async def publish_draws() -> None:
+            for event_id in await unpublished(redis, await events.events_on_sale(redis)):
+                event = await events.event_by_id(database, event_id)
+                entrants = await publish(database, redis, event)
+                log.info("event %s: the draw of %d is published", event.slug, entrants)
+
         async def keep_books() -> None:
             for event in await events.never_on_sale(database):
                 await events.put_on_sale(database, redis, event)
@@ -64,6 +73,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                     log.info("event %s is cleared away", event.id)
 
         group.create_task(every(DRAW_SECONDS, draw, stop))
+        group.create_task(every(PUBLISH_SECONDS, publish_draws, stop))
         group.create_task(every(REPAIR_SECONDS, repair.tick, stop))
         group.create_task(every(BOOKS_SECONDS, keep_books, stop))
         group.create_task(every(PURGE_SECONDS, purge, stop))

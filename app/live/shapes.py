@@ -61,6 +61,31 @@ class EventList(Struct, frozen=True):
     next: str | None
 
 
+class DrawFacts(Struct, frozen=True, kw_only=True):
+    """The draw of a sale: what was promised beforehand, and, once it is published, all it takes to recompute it.
+
+    `none`: buyers came in without a draw. `drawn`: the list is about to be published. The `entrants` got the
+    numbers after `drawn_after`. A buyer is told their own `public_id`, and their `number` if the draw gave it.
+    """
+
+    commitment: Annotated[str, Meta(description="SHA-256 of the secret, in hex.")]
+    state: Literal["none", "committed", "drawing", "drawn", "published"]
+    secret: Annotated[str, Meta(description="In hex.")] | UnsetType = UNSET
+    list_hash: Annotated[str, Meta(description="SHA-256 of the sorted public ids, in hex.")] | UnsetType = UNSET
+    entrants: int | UnsetType = UNSET
+    drawn_after: int | UnsetType = UNSET
+    published_at: Time | UnsetType = UNSET
+    public_id: str | UnsetType = UNSET
+    number: int | UnsetType = UNSET
+
+
+class DrawEntrant(Struct, frozen=True):
+    """Somebody who was drawn, and the queue number they got."""
+
+    public_id: str
+    number: int
+
+
 class PlaceFacts(Struct, frozen=True):
     """Where a buyer stands. `position` is how many are ahead.
 

@@ -2,8 +2,9 @@
 -- Gives some of those in the lobby the number the draw found for them; the last call opens the sale, or does what
 -- the organiser asked for meanwhile. Doing it again gives the same numbers to the same buyers.
 -- Who left meanwhile gets none; who was seen in the lobby counts as seen in the queue.
+-- The list of those who were drawn is kept until the books have it: then everybody can recompute the draw.
 --
--- KEYS  1 sale  2 queue  3 entrants  4 leavers
+-- KEYS  1 sale  2 queue  3 entrants  4 leavers  5 drawn
 -- ARGV  1 "1" if this is the last call  2 channel for live news  3 length of a presence bucket in ms
 --       4 how many seconds a bucket is kept  5 what the keys of the queue's buckets begin with
 --       6 the same for the lobby's  7 how many buckets to look back
@@ -49,6 +50,8 @@ redis.call('HSET', KEYS[1], 'state', state, 'notice', sale[3] or '', 'measured_s
 redis.call('HDEL', KEYS[1], 'after_draw', 'after_draw_notice')
 if state == 'paused' then redis.call('HSET', KEYS[1], 'paused_at_ms', at) end
 if state == 'closed' then redis.call('HSET', KEYS[1], 'closed_at_ms', at) end
-redis.call('UNLINK', KEYS[3], KEYS[4])
+redis.call('UNLINK', KEYS[4], KEYS[5])
+if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('RENAME', KEYS[3], KEYS[5]) end
+redis.call('HSET', KEYS[1], 'draw_unpublished', '1')
 redis.call('PUBLISH', ARGV[2], cjson.encode({kind = 'sale'}))
 return state

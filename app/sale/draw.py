@@ -23,10 +23,16 @@ def public_buyer_id(buyer_id: str) -> str:
 
 
 def draw_order(buyer_ids: Sequence[str], secret: str) -> list[str]:
-    """The order of the draw: sorted by HMAC(secret, hash of the entrant list || public buyer id).
+    """The order of the draw alone; see `draw_all`."""
+    return draw_all(buyer_ids, secret)[0]
 
-    `secret` is hex. Nobody can choose their way to the front: the secret was fixed before anybody joined
-    (its SHA-256 is published), and the list of entrants was not known to whoever fixed it.
+
+def draw_all(buyer_ids: Sequence[str], secret: str) -> tuple[list[str], str]:
+    """The order of the draw, and the hash of the entrant list in hex.
+
+    The order is sorted by HMAC(secret, hash of the entrant list || public buyer id). `secret` is hex. Nobody can
+    choose their way to the front: the secret was fixed before anybody joined (its SHA-256 is published), and the
+    list of entrants was not known to whoever fixed it.
     """
     publics = _sorted_in_parts([(public_buyer_id(buyer_id).encode(), buyer_id) for buyer_id in buyer_ids])
     listed = sha256()
@@ -34,7 +40,7 @@ def draw_order(buyer_ids: Sequence[str], secret: str) -> list[str]:
         listed.update(b"\n" + public if index else public)
     list_hash, key_bytes = listed.digest(), bytes.fromhex(secret)
     drawn = [(hmac.digest(key_bytes, list_hash + public, "sha256"), buyer_id) for public, buyer_id in publics]
-    return [buyer_id for _, buyer_id in _sorted_in_parts(drawn)]
+    return [buyer_id for _, buyer_id in _sorted_in_parts(drawn)], list_hash.hex()
 
 
 def _sorted_in_parts(pairs: Iterable[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
@@ -66,11 +72,7 @@ async def finish_draw(redis: Redis, event_id: int, secret: str, drawn_after: int
     Returns how many were drawn, and the state of the sale afterwards ("STALE" when somebody else was first).
     Redis is never busy with it for long, and hashing and sorting happen in a thread of their own.
     """
-    arrivals: dict[str, str] = {}
-    while page := await redis.zrange(
-        key(event_id, "entrants"), len(arrivals), len(arrivals) + PAGE - 1, withscores=True, score_cast_func=_whole
-    ):
-        arrivals.update(cast(list[tuple[str, str]], page))
+    arrivals = await read_entrants(redis, event_id, "entrants")
     order = await asyncio.to_thread(draw_order, list(arrivals), secret)
     for first in range(0, max(len(order), 1), CHUNK):
         numbered = [
@@ -84,6 +86,16 @@ async def finish_draw(redis: Redis, event_id: int, secret: str, drawn_after: int
     return len(order), state
 
 
+async def read_entrants(redis: Redis, event_id: int, name: str) -> dict[str, str]:
+    """The buyers of a list (`entrants` while they are drawn, `drawn` afterwards) with their arrivals."""
+    arrivals: dict[str, str] = {}
+    while page := await redis.zrange(
+        key(event_id, name), len(arrivals), len(arrivals) + PAGE - 1, withscores=True, score_cast_func=_whole
+    ):
+        arrivals.update(cast(list[tuple[str, str]], page))
+    return arrivals
+
+
 def _whole(score: float) -> str:
     return f"{float(score):.0f}"
 
@@ -94,7 +106,7 @@ async def _place(redis: Redis, event_id: int, last: bool, numbered: Sequence[str
         await scripts.run(
             redis,
             "draw_end",
-            keys(event_id, "sale", "queue", "entrants", "leavers"),
+            keys(event_id, "sale", "queue", "entrants", "leavers", "drawn"),
             [
                 "1" if last else "0",
                 live_channel(event_id),

@@ -5,7 +5,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from asyncmy.errors import IntegrityError
 from redis.asyncio import Redis
@@ -372,9 +372,10 @@ async def events_on_sale(redis: Redis) -> list[int]:
 
 
 async def retire(redis: Redis, event_id: int) -> bool:
-    """Has workers look after a closed event no longer, once it holds nothing and its outbox is empty."""
+    """Has workers look after a closed event no longer, once nothing of it is under way."""
     sale, holds, outbox = keys(event_id, "sale", "holds", "outbox")
-    if await redis.hget(sale, "state") != "closed" or await redis.zcard(holds) or await redis.xlen(outbox):
+    state, waits = await cast(Any, redis.hmget(sale, ["state", "draw_unpublished"]))
+    if state != "closed" or waits or await redis.zcard(holds) or await redis.xlen(outbox):
         return False
     await redis.srem(EVENTS, event_id)
     if await redis.hget(sale, "state") != "closed":  # opened again in this very moment

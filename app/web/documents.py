@@ -16,9 +16,9 @@ from app.live import shapes
 from app.live.closing import CLOSES
 from app.organisers.snapshot import Snapshot
 from app.sale.catalog import SLUG
-from app.web.http import Json
+from app.web.http import JSON_LINES, Json
 from app.web.problems import KINDS, MEDIA_TYPE
-from app.web.promises import ANYWHERE, PROMISES, Promise, promise
+from app.web.promises import ANYWHERE, PROMISES, JsonLines, Promise, promise
 from app.web.routing import Resource
 
 TITLE = "Ticket Craze"
@@ -95,7 +95,12 @@ def openapi(routes: Routes) -> dict[str, Any]:
     """The document of all calls. Raises KeyError for a handler that promises nothing."""
     found = calls(routes)
     promised = {call: PROMISES[handler] for call, handler in found.items()}
-    types = [type_ for told in promised.values() for type_ in (*told.answers.values(), told.body) if type_]
+    types = [
+        type_.of if isinstance(type_, JsonLines) else type_
+        for told in promised.values()
+        for type_ in (*told.answers.values(), told.body)
+        if type_
+    ]
     schemas, components = _schemas([*types, ProblemDetails])
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for (path, method), told in promised.items():
@@ -171,6 +176,9 @@ def _answer(status: int, type_: Any, told: Promise, schemas: dict[Any, Any]) -> 
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if type_ is str:
         answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif isinstance(type_, JsonLines):
+        line = {"type": "string", "contentMediaType": "application/json", "contentSchema": schemas[repr(type_.of)]}
+        answer["content"] = {JSON_LINES: {"schema": {"type": "string"}, "x-line": line}}
     elif type_:
         answer["content"] = {"application/json": {"schema": schemas[repr(type_)]}}
     if told.says_where:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.orders.facts import UNREADABLE
 from app.web.problems import Problem, invalid
 
+JSON_LINES = "application/jsonl"
 MAX_BODY = 65_536
 MAX_KEY = 255
 

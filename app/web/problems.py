@@ -110,6 +110,12 @@ KINDS = {
             "POST to the queue of the sale, with the same token, to get a place.",
         ),
         Kind(
+            "not_drawn",
+            404,
+            "No draw of this sale has been published.",
+            "`state` of the sale's draw says how far it is. The list is published some seconds after the draw.",
+        ),
+        Kind(
             "not_allowed",
             405,
             "This cannot be done here.",

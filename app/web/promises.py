@@ -68,6 +68,12 @@ OPTIONAL_KEY = Parameter(
 )
 
 
+class JsonLines(msgspec.Struct, frozen=True):
+    """An answer of many lines, each of which is JSON of this type."""
+
+    of: Any
+
+
 class Promise(msgspec.Struct, frozen=True):
     """What a call does and may answer. `answers` has the type of each good answer, None where it has no body."""
 

@@ -16,9 +16,11 @@ from starlette.responses import Response
 
 from app.infra.mysql import Database
 from app.infra.redis import NotReady
-from app.live.shapes import EventFacts, EventList, event_facts
+from app.live.shapes import DrawFacts, EventFacts, EventList, event_facts
 from app.sale.catalog import Event, public_state
 from app.sale.events import list_events, read_sale
+from app.sale.published import PublishedDraw, draw_state, published_draw
+from app.units import iso
 from app.web.http import Json
 from app.web.problems import invalid
 
@@ -27,7 +29,7 @@ MOST_KEPT = 1_000
 MAX_EVENTS = 100
 CACHEABLE = "public, max-age=1"
 
-Facts = TypeVar("Facts", EventFacts, EventList)
+Facts = TypeVar("Facts", EventFacts, EventList, DrawFacts)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Sales:
         self._database = database
         self._one: _Second[int, EventFacts] = _Second()
         self._lists: _Second[tuple[str, int], EventList] = _Second()
+        self._draws: _Second[int, DrawFacts] = _Second()
+        self._published: dict[int, PublishedDraw] = {}
+        self.streams = 0  # lists of entrants that are on their way now
 
     async def one(self, event: Event) -> Made[EventFacts]:
         """The facts of one sale. Raises NotReady."""
@@ -68,6 +73,34 @@ class Sales:
         """
         before = read_cursor(cursor) if cursor else None
         return await self._lists.get((cursor, most), lambda: self._read_list(most, before))
+
+    async def draw(self, event: Event) -> Made[DrawFacts]:
+        """The facts of a sale's draw, as everybody is told them. Raises NotReady, DatabaseUnavailable."""
+        return await self._draws.get(event.id, lambda: self._read_draw(event))
+
+    async def published(self, event: Event) -> PublishedDraw | None:
+        """The draw of a sale, once it is published: it never changes. Raises DatabaseUnavailable."""
+        draw = self._published.get(event.id) or await published_draw(self._database, event.id)
+        if draw:
+            if len(self._published) >= MOST_KEPT:
+                self._published.clear()
+            self._published[event.id] = draw
+        return draw
+
+    async def _read_draw(self, event: Event) -> DrawFacts:
+        draw = await self.published(event)
+        if draw is None:
+            state = "none" if event.purged else await draw_state(self._redis, event.id)
+            return DrawFacts(commitment=event.draw_commitment, state=state)
+        return DrawFacts(
+            commitment=event.draw_commitment,
+            state="published",
+            secret=event.draw_secret,
+            list_hash=draw.list_hash,
+            entrants=draw.entrants,
+            drawn_after=draw.drawn_after,
+            published_at=iso(draw.published_at_ms),
+        )
 
     async def _read(self, event: Event) -> EventFacts:
         state, stock, notice = await read_sale(self._redis, event)

@@ -201,6 +201,8 @@ async def forget(world: World) -> None:
             ("DELETE a FROM inventory_audit a JOIN skus s ON s.id = a.sku_id WHERE s.event_id = %s", event_id),
             ("DELETE FROM skus WHERE event_id = %s", event_id),
             ("DELETE FROM activity WHERE event_id = %s", event_id),
+            ("DELETE FROM draw_slices WHERE event_id = %s", event_id),
+            ("DELETE FROM draws WHERE event_id = %s", event_id),
             ("DELETE FROM pauses WHERE event_id = %s", event_id),
             ("DELETE FROM events WHERE id = %s", event_id),
         ):
