@@ -23,6 +23,7 @@ from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
+from app.organisers.log import AdminLog
 from app.organisers.login import Login
 from app.organisers.sessions import Sessions
 from app.payments.providers import open_providers
@@ -125,6 +126,7 @@ def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
                 draining=draining,
                 sessions=sessions,
                 login=login,
+                admin_log=AdminLog(redis, database),
             )
             calm_collector()
             async with (

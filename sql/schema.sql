@@ -186,6 +186,50 @@ CREATE TABLE admin_sessions (
     CONSTRAINT admin_sessions_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- What an admin may do, and where: event 0 stands for every event.
+CREATE TABLE admin_roles (
+    admin    VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    event_id INT UNSIGNED NOT NULL,
+    role     VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- viewer, door, box_office, organiser, owner
+    PRIMARY KEY (admin, event_id),
+    CONSTRAINT admin_roles_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Keys of programs. Each belongs to an admin and may never do more than they may.
+CREATE TABLE api_keys (
+    id           CHAR(12)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- public: how lists and logs name it
+    secret_hash  CHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- SHA-256 of the whole key
+    admin        VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    name         VARCHAR(64)  NOT NULL,
+    scopes       VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- read, write, door: with blanks between
+    event_id     INT UNSIGNED NOT NULL,                                       -- 0: wherever its admin may
+    created_at   DATETIME(3)  NOT NULL,
+    last_used_at DATETIME(3)  NULL,
+    expires_at   DATETIME(3)  NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY api_keys_secret (secret_hash),
+    KEY api_keys_admin (admin),
+    KEY api_keys_expires (expires_at),
+    CONSTRAINT api_keys_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Append-only, as the audit is: who changed what, when, from where.
+CREATE TABLE admin_log (
+    seq      BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    id       CHAR(36)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- of the deed: it is written down once
+    at       DATETIME(3)     NOT NULL,
+    who      VARCHAR(140)    NOT NULL,
+    address  VARCHAR(45)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    event_id INT UNSIGNED    NOT NULL,                                       -- 0: of no event
+    action   VARCHAR(40)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    subject  VARCHAR(140)    NOT NULL,
+    was      TEXT            NULL,                                           -- JSON, as what follows
+    became   TEXT            NULL,
+    PRIMARY KEY (seq),
+    UNIQUE KEY admin_log_once (id),
+    KEY admin_log_event (event_id, seq)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- What people and the system did to a sale, for the organiser's feed.
 CREATE TABLE activity (
     id       BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,

@@ -20,6 +20,7 @@ from app.infra.mysql import Database, DatabaseUnavailable, open_database
 from app.infra.redis import open_redis
 from app.orders.rebuild import UnderWay, rebuild
 from app.orders.repair import Repair
+from app.organisers.log import AdminLog
 from app.sale import events
 from app.sale.draw import begin_draws, finish_draw
 from app.sale.published import publish, unpublished
@@ -47,6 +48,7 @@ async def work(settings: Settings, stop: Stop) -> None:
         asyncio.TaskGroup() as group,
     ):
         draws = Draws(redis, database)
+        admin_log = AdminLog(redis, database)
 
         async def draw() -> None:
             await draws.tick()
@@ -65,6 +67,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                 log.info("event %s is on sale", event.id)
             on_sale = {*await events.events_on_sale(redis), *await events.not_closed(database)}
             await events.follow_redis(database, redis, sorted(on_sale))
+            await admin_log.catch_up()
 
         async def purge() -> None:
             for event in await events.over(database, redis):

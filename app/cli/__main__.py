@@ -19,6 +19,7 @@ from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.orders.rebuild import Overtaken, UnderWay
 from app.organisers.accounts import BadName, BadPassword
+from app.organisers.keys import BadKey
 from app.sale.catalog import InvalidEvent
 from app.sale.events import NotOpen, UnknownEvent
 from app.sale.waiting_room import SaleClosed
@@ -46,7 +47,7 @@ def _run() -> int:
     try:
         settings = Settings.from_environment({**local_stack().get("env", {}), **os.environ})
         answer, text = asyncio.run(arguments.do(settings, arguments))
-    except (BadSetting, Failed, BadName, BadPassword, InvalidEvent) as error:
+    except (BadSetting, Failed, BadName, BadPassword, BadKey, InvalidEvent) as error:
         return _fail(arguments, str(error))
     except UnknownEvent as error:
         return _fail(arguments, f"There is no event {error}.")

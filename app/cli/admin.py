@@ -1,4 +1,4 @@
-"""`ticketcraze admin`: who may see the dashboard, and who is signed in."""
+"""`ticketcraze admin`: who may do what, who is signed in, and the keys of programs."""
 
 import argparse
 import os
@@ -6,15 +6,29 @@ from typing import Any
 
 from app.cli.command import Answer, Commands, Failed
 from app.infra.mysql import Row, open_database
-from app.organisers.accounts import canonical_name, ensure_admin, list_admins, remove_admin
+from app.infra.redis import open_redis
+from app.organisers.access import EVERY_EVENT, ROLES, SCOPES
+from app.organisers.accounts import (
+    canonical_name,
+    ensure_admin,
+    list_admins,
+    list_roles,
+    remove_admin,
+    set_role,
+)
+from app.organisers.keys import create_key, list_keys, revoke_key
+from app.organisers.log import AdminLog, Deed
 from app.organisers.sessions import end_sessions, list_sessions
+from app.sale.events import find_event
 from app.settings import Settings
 from app.units import iso, to_ms
+
+COMMAND_LINE = "The command line"
 
 
 def add(commands: Commands) -> None:
     """Adds the group."""
-    admins = commands.group("admin", "who may see the dashboard, and who is signed in")
+    admins = commands.group("admin", "who may do what, who is signed in, and the keys of programs")
     ensure = admins.add(
         "ensure",
         "Creates an admin, or sets the password, from ADMIN_PASSWORD. A new password ends all sessions.",
@@ -22,10 +36,22 @@ def add(commands: Commands) -> None:
         "ADMIN_PASSWORD=… ticketcraze admin ensure --user kim",
     )
     ensure.add_argument("--user", default="admin", help="the name to sign in with (admin)")
+    ensure.add_argument("--role", choices=ROLES, default="owner", help="of a new admin, in every event (owner)")
     admins.add("list", "Lists the admins.", _list, "ticketcraze admin list")
     admins.add(
         "sessions", "Lists who is signed in, from where and since when.", _sessions, "ticketcraze admin sessions"
     )
+    role = admins.add(
+        "role",
+        f"Gives an admin a role, everywhere or in one event: {', '.join(ROLES)}, or none to take it away.",
+        _role,
+        "ticketcraze admin role kim box_office --event night-of-lights",
+    )
+    role.add_argument("user", metavar="NAME")
+    role.add_argument("role", choices=(*ROLES, "none"))
+    role.add_argument("--event", metavar="SLUG", help="in this event alone")
+    admins.add("roles", "Lists who may do what, and where.", _roles, "ticketcraze admin roles")
+    _add_keys(admins.group("key", "the API keys of programs"))
     for name, does, do in (
         ("remove", "Removes an admin and ends their sessions.", _remove),
         ("sign-out", "Ends all sessions of an admin.", _sign_out),
@@ -33,9 +59,82 @@ def add(commands: Commands) -> None:
         admins.add(name, does, do, f"ticketcraze admin {name} kim").add_argument("user", metavar="NAME")
 
 
+def _add_keys(keys: Commands) -> None:
+    create = keys.add(
+        "create",
+        "Makes an API key of an admin, and prints it: this once only.",
+        _create_key,
+        "ticketcraze admin key create --user kim --name shop --scope read --scope write",
+    )
+    create.add_argument(
+        "--user", default="admin", help="whose key it is; it may never do more than they may (admin)"
+    )
+    create.add_argument("--name", required=True, help="what it is for, as lists and logs name it")
+    create.add_argument("--scope", action="append", choices=SCOPES, help="what it may do; may be repeated (read)")
+    create.add_argument("--event", metavar="SLUG", help="for this event alone")
+    create.add_argument("--days", type=int, default=365, help="how long it is good (365)")
+    keys.add(
+        "list", "Lists the API keys: whose, what for, when last used.", _list_keys, "ticketcraze admin key list"
+    )
+    revoke = keys.add("revoke", "Ends an API key.", _revoke_key, "ticketcraze admin key revoke 0123456789ab")
+    revoke.add_argument("id", metavar="ID", help="as `key list` has it")
+
+
+async def _role(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    name = canonical_name(arguments.user)
+    role = None if arguments.role == "none" else arguments.role
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event_id = (await find_event(database, arguments.event)).id if arguments.event else EVERY_EVENT
+        if not await set_role(database, name, event_id, role):
+            raise Failed(f"There is no admin {name}.")
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "role", event_id, name, became=role))
+    where = arguments.event or "every event"
+    return {"user": name, "role": role, "event": arguments.event}, f"{name} in {where}: {role or 'no role'}"
+
+
+async def _roles(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database:
+        found = [{"user": r["admin"], "role": r["role"], "event": r["slug"]} for r in await list_roles(database)]
+    lines = [f"{r['user']:<32} {r['role']:<12} {r['event'] or 'every event'}" for r in found]
+    return {"roles": found}, "\n".join(lines) or "Nobody has a role."
+
+
+async def _create_key(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event_id = (await find_event(database, arguments.event)).id if arguments.event else EVERY_EVENT
+        scopes = arguments.scope or ["read"]
+        id_, key = await create_key(database, arguments.user, arguments.name, scopes, event_id, arguments.days)
+        made = {"id": id_, "name": arguments.name, "scopes": sorted(set(scopes))}
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "key created", event_id, id_, became=made))
+    return {**made, "user": canonical_name(arguments.user), "event": arguments.event, "key": key}, (
+        f"{key}\n  Keep it now: it is not shown again. It is named {id_} in lists and logs."
+    )
+
+
+async def _list_keys(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database:
+        found = [_in_json(row) | {"scopes": row["scopes"].split()} for row in await list_keys(database)]
+    lines = [
+        f"{k['id']}  {k['name']:<24} {k['admin']:<24} {' '.join(k['scopes']):<16}"
+        f" used {k['last_used_at'] or 'never'}  until {k['expires_at']}"
+        for k in found
+    ]
+    return {"keys": found}, "\n".join(lines) or "There are no API keys: ticketcraze admin key create --help"
+
+
+async def _revoke_key(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        if not await revoke_key(database, arguments.id):
+            raise Failed(f"There is no key {arguments.id}.")
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "key revoked", subject=arguments.id))
+    return {"id": arguments.id}, f"{arguments.id} is revoked."
+
+
 async def _ensure(settings: Settings, arguments: argparse.Namespace) -> Answer:
     async with open_database(settings) as database:
-        name, done = await ensure_admin(database, arguments.user, os.environ.get("ADMIN_PASSWORD", ""))
+        name, done = await ensure_admin(
+            database, arguments.user, os.environ.get("ADMIN_PASSWORD", ""), arguments.role
+        )
     ended = " All earlier sessions have ended." if done == "changed" else ""
     return {"user": name, "done": done}, f"{name} may sign in at /admin.{ended}"
 
@@ -73,4 +172,4 @@ async def _sign_out(settings: Settings, arguments: argparse.Namespace) -> Answer
 
 
 def _in_json(row: Row) -> dict[str, Any]:
-    return {name: iso(to_ms(value)) if name.endswith("_at") else value for name, value in row.items()}
+    return {name: iso(to_ms(value)) if name.endswith("_at") and value else value for name, value in row.items()}

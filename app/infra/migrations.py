@@ -15,7 +15,7 @@ from app.infra.statements import statements
 from app.units import now_ms, to_datetime
 
 FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
-APPEND_ONLY = ("inventory_audit",)
+APPEND_ONLY = ("inventory_audit", "admin_log")
 BOOKKEEPING = ("schema_migrations", "schema_migration_steps")
 STATEMENT_SECONDS = 3_600.0  # a new index on a large table takes its time
 WRITES_ROWS = re.compile(r"(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)

@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.infra.mysql import Database, Row
+from app.organisers.access import EVERY_EVENT, Role
 from app.units import now_ms, to_datetime
 
 LEAST_PASSWORD = 12
@@ -111,11 +112,12 @@ class PasswordChecks:
 
 
 async def ensure_admin(
-    database: Database, name: str, password: str
+    database: Database, name: str, password: str, role: Role = "owner"
 ) -> tuple[str, Literal["created", "changed", "unchanged"]]:
     """Creates an admin, or sets the password; a new password ends all sessions of this admin.
 
-    Returns the canonical name and what was done. Raises BadName or BadPassword.
+    A new admin has `role` in every event; that of one who is there stays as it is. Returns the canonical name and
+    what was done. Raises BadName or BadPassword.
     """
     name = canonical_name(name)
     if not _NAME.fullmatch(name):
@@ -132,6 +134,10 @@ async def ensure_admin(
             " ON DUPLICATE KEY UPDATE password_hash = VALUES(password_hash)",
             (name, hash_password(password), to_datetime(now_ms())),
         )
+        if before is None:
+            await connection.execute(
+                "INSERT INTO admin_roles (admin, event_id, role) VALUES (%s, %s, %s)", (name, EVERY_EVENT, role)
+            )
         if not same:
             await connection.execute("DELETE FROM admin_sessions WHERE admin = %s", (name,))
     return name, "unchanged" if same else "changed" if before else "created"
@@ -141,6 +147,31 @@ async def find_password(database: Database, name: str) -> str | None:
     """The hash of an admin's password; None when there is no such admin. `name` is canonical."""
     row = await database.fetch_one("SELECT password_hash FROM admins WHERE name = %s", (name,))
     return str(row["password_hash"]) if row else None
+
+
+async def set_role(database: Database, name: str, event_id: int, role: Role | None) -> bool:
+    """Gives an admin a role in an event, or in every one, or takes it away; whether there is such an admin.
+
+    Web processes know it within two seconds.
+    """
+    name = canonical_name(name)
+    async with database.transaction() as connection:
+        if not await connection.fetch_one("SELECT name FROM admins WHERE name = %s FOR UPDATE", (name,)):
+            return False
+        await connection.execute("DELETE FROM admin_roles WHERE admin = %s AND event_id = %s", (name, event_id))
+        if role:
+            await connection.execute(
+                "INSERT INTO admin_roles (admin, event_id, role) VALUES (%s, %s, %s)", (name, event_id, role)
+            )
+    return True
+
+
+async def list_roles(database: Database) -> list[Row]:
+    """Who has which role where: admin, role, and the event's id and slug (0 and NULL: every event)."""
+    return await database.fetch_all(
+        "SELECT r.admin, r.role, r.event_id, e.slug FROM admin_roles r LEFT JOIN events e ON e.id = r.event_id"
+        " ORDER BY r.admin, r.event_id LIMIT 5000"
+    )
 
 
 async def list_admins(database: Database) -> list[Row]:

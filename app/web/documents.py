@@ -41,7 +41,7 @@ CALLERS: Mapping[str, list[dict[str, list[str]]]] = {
 SECURITY_SCHEMES = {
     "buyerToken": {"type": "http", "scheme": "bearer", "description": "The `token` of joining a queue."},
     "buyerCookie": {"type": "apiKey", "in": "cookie", "name": "tc_buyer"},
-    "adminToken": {"type": "http", "scheme": "bearer", "description": "The `token` of signing in."},
+    "adminToken": {"type": "http", "scheme": "bearer", "description": "The `token` of signing in, or an API key."},
     "adminCookie": {"type": "apiKey", "in": "cookie", "name": "tc_admin"},
 }
 
@@ -134,6 +134,7 @@ def _operation(path: str, method: str, handler: Any, told: Promise, schemas: dic
     codes = {*told.problems, *ANYWHERE}
     codes |= {"not_found"} if names else set()
     codes |= {"unauthorized"} if caller else set()
+    codes |= {"forbidden", "too_many"} if hasattr(handler, "permission") else set()
     codes |= {"origin"} if method not in ("GET", "HEAD") else set()
     codes |= {"invalid", "too_large", "unsupported_media_type"} if told.body else set()
     operation: dict[str, Any] = {

@@ -57,7 +57,7 @@ KINDS = {
             401,
             "This token is missing, not ours, or too old.",
             "Buyers: join the queue of a sale; the answer sets the cookie `tc_buyer` and carries the token for"
-            " `Authorization: Bearer`. Organisers: sign in at /admin.",
+            " `Authorization: Bearer`. Organisers: sign in at /admin, or send an API key that has not ended.",
         ),
         Kind(
             "wrong_password",
@@ -83,6 +83,13 @@ KINDS = {
             403,
             "Requests from other sites are refused.",
             "A browser says that a page of another site asked for this. Programs send no `Origin`.",
+        ),
+        Kind(
+            "forbidden",
+            403,
+            "You may not do this.",
+            "Your role in this event, or the scopes of your key, do not allow it: `detail` names the right that it"
+            " takes. An owner can give it.",
         ),
         Kind(
             "link_expired",

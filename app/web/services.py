@@ -9,6 +9,7 @@ from app.infra.kafka import Producer
 from app.infra.mysql import Database
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
+from app.organisers.log import AdminLog
 from app.organisers.login import Login
 from app.organisers.sessions import Sessions
 from app.payments.providers import Providers
@@ -37,6 +38,7 @@ class Services:
     draining: Draining
     sessions: Sessions
     login: Login
+    admin_log: AdminLog
 
     async def event(self, slug: str) -> Event:
         """The event with this slug; see Events.get. Redis knows its state that counts."""

@@ -27,6 +27,7 @@ HEX_64 = re.compile(r"[0-9a-f]{64}")  # a digest or a secret of ours
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # app.ids makes all of them
 BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what carries them
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
+KEY_ID = re.compile(r"[0-9a-f]{12}")  # app.organisers.keys makes them
 PROVIDER = re.compile(SandboxProvider.name)
 
 # Column -> the form of all that is in it or is compared with it, and a text of that form.
@@ -46,6 +47,9 @@ FORMS = {
     "inventory_audit.ref_id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "inventory_audit.reason": (WORD, "PLACED"),
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),
+    "api_keys.id": (KEY_ID, "0123456789ab"),
+    "api_keys.secret_hash": (HEX_64, "0a" * 32),
+    "admin_log.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
 }
 # Columns that are compared otherwise, and why.
 OTHERWISE = {
@@ -54,6 +58,8 @@ OTHERWISE = {
     # Names have one canonical form, which has no blank at its end; tried below.
     "admins.name": "utf8mb4_bin",
     "admin_sessions.admin": "utf8mb4_bin",
+    "admin_roles.admin": "utf8mb4_bin",
+    "api_keys.admin": "utf8mb4_bin",
 }
 
 

@@ -5,20 +5,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.infra.redis import NotReady
+from app.organisers.access import Admin
 from app.organisers.dashboard import state_for_organisers
 from app.sale.events import list_events, read_sale
 from app.units import iso
-from app.web.admin.session import for_admin_page
+from app.web.admin.access import allowed
 from app.web.rendering import page
 from app.web.services import services_of
 
 
-@for_admin_page
-async def events_page(request: Request, admin: str) -> Response:
-    """The list of sales."""
+@allowed("view", page=True, somewhere=True)
+async def events_page(request: Request, admin: Admin) -> Response:
+    """The list of sales that this admin may see."""
     services = services_of(request)
     rows = []
     for event in await list_events(services.database):
+        if not admin.may("view", event.id):
+            continue
         state: str | None
         try:
             state, stock, _ = await read_sale(services.redis, event)
@@ -38,8 +41,8 @@ async def events_page(request: Request, admin: str) -> Response:
     return page("admin/events.html", events=rows)
 
 
-@for_admin_page
-async def event_page(request: Request, admin: str) -> Response:
+@allowed("view", page=True)
+async def event_page(request: Request, admin: Admin) -> Response:
     """The dashboard of one sale."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])

@@ -9,9 +9,11 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.live.shapes import AdminSession
+from app.organisers.access import Admin
 from app.organisers.accounts import MOST_PASSWORD, TooBusy, canonical_name
+from app.organisers.keys import KEY_PREFIX
 from app.organisers.login import SignedIn, TooManyTries, Visitor, WrongPassword
-from app.organisers.sessions import ABSOLUTE_SECONDS
+from app.organisers.sessions import ABSOLUTE_SECONDS, TooManyKeys
 from app.tokens import DEVICE_SECONDS, BadToken, Device
 from app.web.addresses import address_of, address_prefix
 from app.web.callers import bearer_token, only_for
@@ -44,10 +46,25 @@ def _secret_of(connection: HTTPConnection) -> str | None:
         return None
 
 
-async def admin_of(connection: HTTPConnection) -> str | None:
-    """The signed-in admin's name, by bearer token or cookie. Raises DatabaseUnavailable when nobody can say."""
+async def admin_of(connection: HTTPConnection) -> Admin | None:
+    """Who asks, by session (bearer token or cookie) or by API key (bearer token).
+
+    Raises DatabaseUnavailable when nobody can say, and Problem `too_many` for one made-up key after the other.
+    """
+    sessions = services_of(connection).sessions
+    token = bearer_token(connection)
+    if token and token.startswith(KEY_PREFIX):
+        try:
+            return await sessions.admin_of_key(token, address_prefix(caller_address(connection)))
+        except TooManyKeys:
+            raise Problem("too_many", "Too many keys were tried.", retry_seconds=BUSY_SECONDS) from None
     secret = _secret_of(connection)
-    return await services_of(connection).sessions.admin_of(secret) if secret else None
+    return await sessions.admin_of(secret) if secret else None
+
+
+def caller_address(connection: HTTPConnection) -> str:
+    """Where a request comes from, behind the proxies that are trusted."""
+    return address_of(connection, services_of(connection).settings.trusted_proxies)
 
 
 async def to_login(request: Request) -> Response:
@@ -55,8 +72,7 @@ async def to_login(request: Request) -> Response:
     return RedirectResponse(f"/admin/login?next={quote(request.url.path)}", 303)
 
 
-for_admin = only_for(admin_of)
-for_admin_page = only_for(admin_of, otherwise=to_login)
+for_anyone_signed_in = only_for(admin_of, otherwise=to_login)
 
 
 async def login_form(request: Request) -> Response:
@@ -129,10 +145,10 @@ async def logout(request: Request) -> Response:
     return response
 
 
-@for_admin_page
-async def logout_everywhere(request: Request, admin: str) -> Response:
+@for_anyone_signed_in
+async def logout_everywhere(request: Request, admin: Admin) -> Response:
     """Ends all sessions of the admin who asks."""
-    await services_of(request).sessions.end_all(admin)
+    await services_of(request).sessions.end_all(admin.name)
     response = RedirectResponse("/admin/login", 303)
     delete_cookie(request, response, ADMIN_COOKIE)
     return response
@@ -147,7 +163,7 @@ async def _end(request: Request, response: Response) -> None:
 async def _sign_in(request: Request, typed_name: str, password: str) -> SignedIn:
     name = canonical_name(typed_name[:MOST_NAME])
     visitor = Visitor(
-        address=address_prefix(address_of(request, services_of(request).settings.trusted_proxies)),
+        address=address_prefix(caller_address(request)),
         user_agent=request.headers.get("user-agent", ""),
         device_id=_device_id(request, name),
     )
