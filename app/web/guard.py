@@ -8,12 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.watch.metrics import REQUESTS, SECONDS
 from app.web.origins import same_origin
-from app.web.problems import Problem
+from app.web.problems import SAFE_METHODS, Problem
 from app.web.rendering import SCRIPT_SOURCES
 
 log = logging.getLogger(__name__)
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 HEADERS = [
     (
         b"content-security-policy",

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 # What answers a machine: here a problem is JSON, anywhere else a page.
 MACHINE_PATHS = ("/api/", "/metrics", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/.well-known/")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -306,8 +307,11 @@ class Problem(Exception):
             msgspec.json.encode(self.body()), self.kind.status, media_type=MEDIA_TYPE, headers=self.headers()
         )
 
-    def page(self) -> Response:
-        """The answer for people: what went wrong and what to do."""
+    def page(self, *, asked: bool = True, readable: bool = True) -> Response:
+        """The answer for people: what went wrong and what to do.
+
+        `asked`: by GET, so that the page may ask again automatically. `readable`: the address can be asked by GET.
+        """
         answer = page(
             "error.html",
             self.kind.status,
@@ -315,6 +319,8 @@ class Problem(Exception):
             title=self.kind.title,
             detail=self.detail,
             code=self.kind.code,
+            asked=asked,
+            readable=readable,
         )
         answer.headers.update(self.headers())
         return answer
@@ -370,4 +376,4 @@ async def answer_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if request.url.path.startswith(MACHINE_PATHS):
         return problem.response()
-    return problem.page()
+    return problem.page(asked=request.method in SAFE_METHODS, readable=request.scope.get("readable", True))

@@ -23,6 +23,7 @@ class Resource:
         """See ASGI."""
         request = Request(scope, receive, send)
         handler = self.handlers.get(request.method)
+        scope["readable"] = "GET" in self.handlers  # what a page of a problem may lead to
         if handler is None:
             answer = await answer_error(request, Problem("not_allowed"))
             answer.headers["Allow"] = ", ".join(sorted(self.handlers))

@@ -1,15 +1,23 @@
 """The table of problems: each code stands for one thing, and every refusal of the scripts has one."""
 
+import asyncio
 import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from app.main import ROUTES
 from app.orders.reservations import Refused
-from app.web.problems import KINDS, Problem, refusal_of
+from app.web.problems import KINDS, MACHINE_PATHS, Problem, answer_error, refusal_of
+from app.web.routing import Resource, resource
 
 LUA = Path(__file__).parent.parent.parent / "app" / "lua"
 
@@ -48,3 +56,39 @@ def test_a_wait_that_is_known_is_told_and_never_shortened() -> None:
     assert min(told) >= 30
     assert max(told) <= 36
     assert len(told) > 3
+
+
+FORMS = [
+    route
+    for route in ROUTES
+    if isinstance(route, Route)
+    and isinstance(route.endpoint, Resource)
+    and "POST" in route.endpoint.handlers
+    and not route.path.startswith(MACHINE_PATHS)
+]
+
+
+@pytest.mark.parametrize("route", FORMS, ids=lambda route: route.path)
+def test_the_page_of_a_refused_form_leads_nowhere_that_answers_405(route: Route) -> None:
+    """Whatever it is refused for: what refreshes or links to the same address asks by GET."""
+    endpoint: Resource = route.endpoint
+    readable = "GET" in endpoint.handlers
+
+    async def refuse(request: Request) -> Response:
+        raise Problem(request.headers["code"])
+
+    async def ask() -> None:
+        handlers = dict.fromkeys(endpoint.handlers.keys() - {"HEAD"}, refuse)
+        app = Starlette(routes=[resource("/form", **handlers)], exception_handlers={Problem: answer_error})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            for code in KINDS:
+                text = (await client.post("/form", headers={"code": code})).text
+                assert "http-equiv" not in text, code
+                assert readable or 'href=""' not in text, code
+                assert "automatically" not in text, code
+            busy = (await client.post("/form", headers={"code": "busy"})).text
+            assert readable or '<form method="post">' in busy
+            if readable:
+                assert "automatically" in (await client.get("/form", headers={"code": "busy"})).text
+
+    asyncio.run(ask())
