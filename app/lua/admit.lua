@@ -12,12 +12,12 @@
 --       4 "1" if buyers may be parked  5 grace ms  6 length of a presence bucket in ms
 --       7 what the keys of those buckets begin with
 -- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
+local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
     'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms')
-if sale[1] ~= '1' or sale[2] == 'paused' then return {0, 0, 0, 0} end
+if sale[1] == 'paused' then return {0, 0, 0, 0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local clock_ms = now_ms - tonumber(sale[8] or 0)
+local clock_ms = now_ms - tonumber(sale[7] or 0)
 local most = tonumber(ARGV[2])
 
 local lapsed = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', clock_ms, 'LIMIT', 0, most)
@@ -30,19 +30,19 @@ end
 local served = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', clock_ms, 'LIMIT', 0, most)
 if #served > 0 then redis.call('ZREM', KEYS[7], unpack(served)) end
 local more = (#lapsed == most or #served == most) and 1 or 0
-if sale[2] ~= 'open' then return {0, #lapsed, 0, more} end
+if sale[1] ~= 'open' then return {0, #lapsed, 0, more} end
 
-local rate_per_ms = tonumber(sale[3]) / 60000
+local rate_per_ms = tonumber(sale[2]) / 60000
 local burst = math.max(1, rate_per_ms * 1000)
-local elapsed_ms = now_ms - tonumber(sale[7] or now_ms)
-local tokens = math.min(burst, tonumber(sale[6] or 1) + math.max(0, elapsed_ms) * rate_per_ms)
+local elapsed_ms = now_ms - tonumber(sale[6] or now_ms)
+local tokens = math.min(burst, tonumber(sale[5] or 1) + math.max(0, elapsed_ms) * rate_per_ms)
 local available, held = 0, 0
 local stock = redis.call('HGETALL', KEYS[2])
 for i = 1, #stock, 2 do
     if string.sub(stock[i], -10) == ':available' then available = available + tonumber(stock[i + 1]) end
     if string.sub(stock[i], -5) == ':held' then held = held + tonumber(stock[i + 1]) end
 end
-local free = math.min(tonumber(sale[4]) - redis.call('ZCARD', KEYS[5]),
+local free = math.min(tonumber(sale[3]) - redis.call('ZCARD', KEYS[5]),
     math.ceil(available * tonumber(ARGV[1])) - redis.call('SCARD', KEYS[6]))
 local seats = math.min(math.floor(tokens), free)
 
@@ -72,7 +72,7 @@ local function find_present(heads)
 end
 
 local admitted, numbers, parked, looked = {}, {}, 0, 0
-local pass_end_ms = string.format('%.0f', clock_ms + tonumber(sale[5]) * 1000)
+local pass_end_ms = string.format('%.0f', clock_ms + tonumber(sale[4]) * 1000)
 while #admitted < seats and looked < most do
     local heads = redis.call('ZPOPMIN', KEYS[3], math.min(seats - #admitted, most - looked))
     if #heads == 0 then break end
@@ -107,11 +107,11 @@ if #admitted > 0 then
     if #idle > 0 then redis.call('SADD', KEYS[6], unpack(idle)) end
     redis.call('HINCRBY', KEYS[11], 'admitted', #admitted)
     redis.call('PUBLISH', ARGV[3], cjson.encode({kind = 'admitted', buyers = admitted, numbers = numbers,
-        expires_at_ms = now_ms + tonumber(sale[5]) * 1000}))
+        expires_at_ms = now_ms + tonumber(sale[4]) * 1000}))
 end
 
 -- How many came in during the last minute and the last five, in buckets of ten seconds: what times are told from.
-local since_ms = tonumber(sale[9] or now_ms)
+local since_ms = tonumber(sale[8] or now_ms)
 local slot = math.floor(now_ms / 10000)
 if #admitted > 0 then redis.call('HINCRBY', KEYS[10], string.format('%.0f', slot), #admitted) end
 local minute, five = 0, 0

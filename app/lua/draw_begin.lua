@@ -5,12 +5,11 @@
 -- KEYS  1 sale  2 lobby  3 entrants  4 number
 -- Answers  -1 (not yet, or nothing to draw), else the last number given before this draw
 --   (the same again when a draw was begun and not ended)
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'opens_at_ms', 'drawn_after')
-if sale[1] ~= '1' then return -1 end
-if sale[2] == 'drawing' then return tonumber(sale[4]) end
+local sale = redis.call('HMGET', KEYS[1], 'state', 'opens_at_ms', 'drawn_after')
+if sale[1] == 'drawing' then return tonumber(sale[3]) end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-if sale[2] ~= 'scheduled' or now_ms < tonumber(sale[3]) then return -1 end
+if sale[1] ~= 'scheduled' or now_ms < tonumber(sale[2]) then return -1 end
 local drawn_after = tonumber(redis.call('GET', KEYS[4]) or 0)
 redis.call('HSET', KEYS[1], 'state', 'drawing', 'drawn_after', drawn_after)
 if redis.call('EXISTS', KEYS[2]) == 1 then

@@ -4,22 +4,21 @@
 -- KEYS  1 sale  2 lobby  3 entrants  4 leavers  5 queue  6 parked  7 passes  8 served  9 number  10 arrivals
 --       11 totals  12 idle  13 the joins of one address (GCRA: when its allowance is whole again, in ms)
 -- ARGV  1 buyer  2 how many may wait at most  3 joins a minute, and at once, of one address (0: any number)
--- Answers  "JOINED"  "NOT_READY"  "CLOSED"  "BUSY" (the waiting room is full)
+-- Answers  "JOINED"  "CLOSED"  "BUSY" (the waiting room is full)
 --   {"TOO_MANY", ms until one more may join}: only somebody new counts, and only where there is room
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'stopped_ms', 'paused_at_ms')
-if sale[1] ~= '1' then return 'NOT_READY' end
-if sale[2] == 'closed' then return 'CLOSED' end
+local sale = redis.call('HMGET', KEYS[1], 'state', 'stopped_ms', 'paused_at_ms')
+if sale[1] == 'closed' then return 'CLOSED' end
 local buyer = ARGV[1]
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local clock_ms = (tonumber(sale[4]) or now_ms) - tonumber(sale[3] or 0)
+local clock_ms = (tonumber(sale[3]) or now_ms) - tonumber(sale[2] or 0)
 
 local pass_end = redis.call('ZSCORE', KEYS[7], buyer) or redis.call('ZSCORE', KEYS[8], buyer)
 if (pass_end and tonumber(pass_end) > clock_ms)
     or redis.call('ZSCORE', KEYS[5], buyer)
     or redis.call('ZSCORE', KEYS[6], buyer)
     or redis.call('ZSCORE', KEYS[2], buyer)
-    or (sale[2] == 'drawing' and redis.call('ZSCORE', KEYS[3], buyer)
+    or (sale[1] == 'drawing' and redis.call('ZSCORE', KEYS[3], buyer)
         and redis.call('SISMEMBER', KEYS[4], buyer) == 0)
 then return 'JOINED' end
 
@@ -39,7 +38,7 @@ if per_minute > 0 then
     if whole_ms > now_ms + 60000 then return {'TOO_MANY', whole_ms - now_ms - 60000} end
     redis.call('SET', KEYS[13], whole_ms, 'PX', whole_ms - now_ms)
 end
-if sale[2] == 'scheduled' then
+if sale[1] == 'scheduled' then
     redis.call('ZADD', KEYS[2], redis.call('INCR', KEYS[10]), buyer)
 else
     redis.call('ZADD', KEYS[5], redis.call('INCR', KEYS[9]), buyer)

@@ -4,8 +4,7 @@
 -- KEYS  1 sale
 -- ARGV  1 length of a bucket in ms  2 how many seconds a bucket is kept  3 what the bucket's key begins with
 --       4.. numbers, 2,000 at most
--- Answers  1, or 0 when not ready
-if redis.call('HGET', KEYS[1], 'ready') ~= '1' then return 0 end
+-- Answers  1
 local time = redis.call('TIME')
 local bucket = ARGV[3] .. string.format('%.0f', math.floor((time[1] * 1000 + math.floor(time[2] / 1000)) / ARGV[1]))
 local bits = {}

@@ -2,12 +2,11 @@
 -- the queue numbers at ranks 0..99 and then at ranks that grow by 2%.
 --
 -- KEYS  1 sale  2 stock  3 lobby  4 entrants  5 queue
--- Answers  {} when not ready, else
+-- Answers
 --   {state, rate per minute, lobby size, queue length, {stock field, value, ...}, {rank, number, rank, number, ...},
 --    room, pass ttl seconds, pace (as admit.lua notes it, or ""), how many ms old that is}
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds', 'pace',
+local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds', 'pace',
     'refilled_at_ms')
-if sale[1] ~= '1' then return {} end
 local waiting = redis.call('ZCARD', KEYS[5])
 local table_of_ranks = {}
 local function add(rank, entry)
@@ -23,8 +22,8 @@ while rank < waiting do
     add(rank, redis.call('ZRANGE', KEYS[5], rank, rank, 'WITHSCORES')[2])
     rank = math.floor(rank * 1.02)
 end
-local lobby = redis.call('ZCARD', sale[2] == 'drawing' and KEYS[4] or KEYS[3])
+local lobby = redis.call('ZCARD', sale[1] == 'drawing' and KEYS[4] or KEYS[3])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-return {sale[2], tonumber(sale[3]), lobby, waiting, redis.call('HGETALL', KEYS[2]), table_of_ranks,
-    tonumber(sale[4]), tonumber(sale[5]), sale[6] or '', now_ms - tonumber(sale[7] or 0)}
+return {sale[1], tonumber(sale[2]), lobby, waiting, redis.call('HGETALL', KEYS[2]), table_of_ranks,
+    tonumber(sale[3]), tonumber(sale[4]), sale[5] or '', now_ms - tonumber(sale[6] or 0)}

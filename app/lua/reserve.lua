@@ -7,11 +7,9 @@
 --       6 most entries in the outbox  7 most orders a buyer  8.. sku, quantity, sku, quantity, ...
 -- Answers
 --   {"HELD", order id, total, expires_at_ms}   also when this key was answered before
---   {"KEY_REUSED"} {"NOT_READY"} {"SOLD_OUT", sku, available} {"UNKNOWN_SKU", sku} {"PAUSED"} {"CLOSED"}
+--   {"KEY_REUSED"} {"SOLD_OUT", sku, available} {"UNKNOWN_SKU", sku} {"PAUSED"} {"CLOSED"}
 --   {"NO_PASS"} {"LIMIT", tickets held and bought, limit} {"TOO_MANY"} {"BUSY"}
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency',
-    'stopped_ms')
-if sale[1] ~= '1' then return {'NOT_READY'} end
+local sale = redis.call('HMGET', KEYS[1], 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency', 'stopped_ms')
 
 local answered = redis.call('HGET', KEYS[8], ARGV[4])
 if answered then
@@ -33,25 +31,25 @@ for i = 8, #ARGV, 2 do
     total = total + quantity * tonumber(stock[2])
 end
 
-if sale[2] == 'paused' then return {'PAUSED'} end
-if sale[2] == 'closed' then return {'CLOSED'} end
+if sale[1] == 'paused' then return {'PAUSED'} end
+if sale[1] == 'closed' then return {'CLOSED'} end
 local buyer = ARGV[3]
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 -- passes and holds end by the sale's clock, which stands still while it is paused
-local stopped_ms = tonumber(sale[6] or 0)
+local stopped_ms = tonumber(sale[5] or 0)
 local pass_end = redis.call('ZSCORE', KEYS[3], buyer) or redis.call('ZSCORE', KEYS[4], buyer)
 if not pass_end or tonumber(pass_end) <= now_ms - stopped_ms then return {'NO_PASS'} end
 
 local has = tonumber(redis.call('HGET', KEYS[5], buyer) or 0)
-if has + tickets > tonumber(sale[3]) then return {'LIMIT', has, tonumber(sale[3])} end
+if has + tickets > tonumber(sale[2]) then return {'LIMIT', has, tonumber(sale[2])} end
 for _, line in ipairs(lines) do
     if line.available < line.quantity then return {'SOLD_OUT', line.sku, line.available} end
 end
 if redis.call('HLEN', KEYS[8]) >= tonumber(ARGV[7]) then return {'TOO_MANY'} end
 if redis.call('XLEN', KEYS[7]) >= tonumber(ARGV[6]) then return {'BUSY'} end
 
-local expires_at_ms = now_ms + tonumber(sale[4]) * 1000
+local expires_at_ms = now_ms + tonumber(sale[3]) * 1000
 local items = {}
 for i, line in ipairs(lines) do
     redis.call('HINCRBY', KEYS[2], line.sku .. ':available', -line.quantity)
@@ -68,11 +66,11 @@ redis.call('SREM', KEYS[10], buyer)
 redis.call('HINCRBY', KEYS[11], 'placed', 1)
 redis.call('ZADD', KEYS[6], string.format('%.0f', expires_at_ms - stopped_ms), ARGV[1])
 redis.call('HSET', KEYS[9], 'buyer', buyer, 'items', items, 'tickets', tickets, 'total', total,
-    'currency', sale[5], 'status', 'HELD', 'version', 0, 'claim', 'held',
+    'currency', sale[4], 'status', 'HELD', 'version', 0, 'claim', 'held',
     'placed_at_ms', placed_at_ms, 'expires_at_ms', expires_at_ms)
-if stopped_ms > 0 then redis.call('HSET', KEYS[9], 'stopped_ms', sale[6]) end
+if stopped_ms > 0 then redis.call('HSET', KEYS[9], 'stopped_ms', sale[5]) end
 redis.call('HSET', KEYS[8], ARGV[4], ARGV[1] .. ' ' .. ARGV[5] .. ' ' .. total .. ' ' .. expires_at_ms)
 redis.call('XADD', KEYS[7], '*', 'type', 'OrderPlaced', 'order_id', ARGV[1], 'event_id', ARGV[2],
-    'buyer', buyer, 'items', items, 'total', total, 'currency', sale[5],
+    'buyer', buyer, 'items', items, 'total', total, 'currency', sale[4],
     'at_ms', placed_at_ms, 'expires_at_ms', expires_at_ms, 'key', ARGV[4], 'hash', ARGV[5])
 return {'HELD', ARGV[1], tonumber(total), tonumber(expires_at_ms)}

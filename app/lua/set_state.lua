@@ -5,11 +5,10 @@
 --
 -- KEYS  1 sale  2 lobby  3 flow
 -- ARGV  1 "open", "paused" or "closed"  2 the organiser's words while paused  3 channel for live news
--- Answers  "DONE", "NOT_READY", "NOT_OPEN" (only an open sale can be paused), or "OVER" (it was cleared away)
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'state', 'stopped_ms', 'paused_at_ms', 'pauses', 'over')
-if sale[1] ~= '1' then return 'NOT_READY' end
-if sale[6] then return 'OVER' end
-local wanted, was = ARGV[1], sale[2]
+-- Answers  "DONE", "NOT_OPEN" (only an open sale can be paused), or "OVER" (it was cleared away)
+local sale = redis.call('HMGET', KEYS[1], 'state', 'stopped_ms', 'paused_at_ms', 'pauses', 'over')
+if sale[5] then return 'OVER' end
+local wanted, was = ARGV[1], sale[1]
 if wanted == 'paused' and was ~= 'open' and was ~= 'paused' and was ~= 'drawing' then return 'NOT_OPEN' end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,9 +21,9 @@ elseif wanted == 'open' and (was == 'scheduled' or redis.call('EXISTS', KEYS[2])
 else
     redis.call('HSET', KEYS[1], 'state', wanted, 'notice', ARGV[2])
     if was == 'paused' and wanted ~= 'paused' then
-        local stopped_ms = tonumber(sale[3] or 0) + math.max(0, now_ms - tonumber(sale[4]))
+        local stopped_ms = tonumber(sale[2] or 0) + math.max(0, now_ms - tonumber(sale[3]))
         redis.call('HSET', KEYS[1], 'stopped_ms', string.format('%.0f', stopped_ms),
-            'pauses', (sale[5] and sale[5] .. ',' or '') .. sale[4] .. '-' .. now)
+            'pauses', (sale[4] and sale[4] .. ',' or '') .. sale[3] .. '-' .. now)
         redis.call('HDEL', KEYS[1], 'paused_at_ms')
     elseif wanted == 'paused' and was ~= 'paused' then
         redis.call('HSET', KEYS[1], 'paused_at_ms', now)

@@ -4,12 +4,10 @@
 -- KEYS  1 sale  2 stock  3 holds  4 bought
 -- ARGV  1 what the keys of the event's orders begin with  2 most holds to look at  3 most buyers to look at
 --       4 most orders and buyers to name
--- Answers  {} when not ready, else
+-- Answers
 --   {{stock field, value, ...}, how many holds, how many of them were looked at, {sku, held by those, ...},
 --    {orders with a hold whose record is missing or does not claim "held"}, how many buyers,
 --    tickets held and bought by all of them (-1: too many buyers to look at), {buyers below zero or over the limit}}
-local sale = redis.call('HMGET', KEYS[1], 'ready', 'max_per_buyer')
-if sale[1] ~= '1' then return {} end
 local most_named = tonumber(ARGV[4])
 
 local holds = redis.call('ZRANGE', KEYS[3], 0, tonumber(ARGV[2]) - 1)
@@ -40,7 +38,7 @@ if buyers <= tonumber(ARGV[3]) then
         if quantity < least then least = quantity end
         if quantity > most then most = quantity end
     end
-    local limit = tonumber(sale[2])
+    local limit = tonumber(redis.call('HGET', KEYS[1], 'max_per_buyer'))
     if least < 0 or most > limit then
         local bought = redis.call('HGETALL', KEYS[4])
         for i = 1, #bought, 2 do

@@ -33,7 +33,7 @@ def test_every_problem_says_what_to_do() -> None:
 def test_every_refusal_of_reserve_has_its_problem() -> None:
     text = (LUA / "reserve.lua").read_text()
     answers = set(re.findall(r"return \{'([A-Z_]+)'", text)) - {"HELD"}
-    assert {"SOLD_OUT", "NO_PASS", "LIMIT", "BUSY", "NOT_READY", "PAUSED"} <= answers
+    assert {"SOLD_OUT", "NO_PASS", "LIMIT", "BUSY", "PAUSED"} <= answers
     for answer in answers:
         asked_for: dict[str, Sequence[Any]] = {"SOLD_OUT": ["7", 0], "LIMIT": [1, 4], "UNKNOWN_SKU": ["7"]}
         assert refusal_of(Refused(answer, *asked_for.get(answer, ()))).kind.code in KINDS
