@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -71,7 +71,7 @@ FORMS = [
 @pytest.mark.parametrize("route", FORMS, ids=lambda route: route.path)
 def test_the_page_of_a_refused_form_leads_nowhere_that_answers_405(route: Route) -> None:
     """Whatever it is refused for: what refreshes or links to the same address asks by GET."""
-    endpoint: Resource = route.endpoint
+    endpoint = cast(Resource, route.endpoint)
     readable = "GET" in endpoint.handlers
 
     async def refuse(request: Request) -> Response:
