@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# Two test processes, each with a stack of its own; the tests of a file stay together.
+BOTH := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run servers test test-fast test-browsers bench faults soak lock clean
@@ -24,7 +26,7 @@ test: $(READY) ## format, lint, types and tests, against real servers
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest $(BOTH)
 
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
 	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast

@@ -1,4 +1,4 @@
-"""The real thing for all tests: one stack of servers, web and workers, as `make run` starts it.
+"""The real thing for all tests: a stack of servers, web and workers, as `make run` starts it, for each test process.
 
 TEST_STACK names the folder of a stack that runs already, for those who run one test again and again.
 """
@@ -25,7 +25,8 @@ def stack() -> Iterator[Stack]:
     if folder := os.environ.get("TEST_STACK"):
         yield Stack(Path(folder))
     else:
-        with started(ROOT / ".stack" / "test") as running:
+        process = os.environ.get("PYTEST_XDIST_WORKER", "test")
+        with started(ROOT / ".stack" / process) as running:
             yield running
 
 
