@@ -1,4 +1,4 @@
-"""The real thing for all tests: a stack of servers, web and workers, as `make run` starts it, for each test process.
+"""The real thing for all tests: a stack of servers, web and workers, as `make run` starts it, a test process.
 
 TEST_STACK names the folder of a stack that runs already, for those who run one test again and again.
 """

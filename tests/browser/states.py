@@ -8,7 +8,8 @@ import httpx
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.world.buyers import Sale, api, come_in, join, make_event, order, pay, until_status
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 TWO_SKUS = ("Floor standing:4500:300", "Balcony, row A to F:7900:60")

@@ -9,7 +9,8 @@ import pytest
 
 from tests.browser.engines import Engine, firefox, webkit
 from tests.world.buyers import api, come_in, make_event, order, pay, until_status
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 pytestmark = pytest.mark.skipif("ENGINES" not in os.environ, reason="make test-browsers runs it")

@@ -5,7 +5,8 @@ import re
 from playwright.sync_api import Browser, Page, expect
 
 from tests.world.buyers import Sale, api, come_in, make_event, order, pay, until_status
-from tests.world.stack import Stack, kill, ticketcraze, until_back
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack, kill, until_back
 
 
 def expect_state(page: Page, state: str) -> None:

@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 from tests.browser.conftest import PHONE
 from tests.browser.states import full_door, press_join
 from tests.world.buyers import Sale, api, come_in, join, make_event, order
+from tests.world.commands import ticketcraze
 from tests.world.machine import ROOT
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 
 COLD_BYTES = 45_000
 CASES = json.loads((ROOT / "tests" / "cases" / "views.json").read_text())["cases"]

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.world.buyers import Sale, api, assert_sound, come_in, make_event, order, until_status
-from tests.world.stack import Stack, kill, ticketcraze, until_back
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack, kill, until_back
 from tests.world.waiting import until
 
 

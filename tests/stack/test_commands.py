@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from tests.world.buyers import make_event
+from tests.world.commands import ticketcraze
 from tests.world.machine import ROOT
 from tests.world.processes import Process
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.world.buyers import OpenSale, Sale, assert_sound, join, make_event, next_frame, order, pay, until_status
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 Opening = Callable[..., OpenSale]

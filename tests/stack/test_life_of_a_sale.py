@@ -26,9 +26,10 @@ from tests.world.buyers import (
     pay,
     until_status,
 )
+from tests.world.commands import ticketcraze
 from tests.world.machine import free_port
 from tests.world.processes import processes
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 GONE, UNAVAILABLE = httpx.codes.GONE, httpx.codes.SERVICE_UNAVAILABLE

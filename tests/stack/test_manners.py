@@ -14,8 +14,9 @@ import pytest
 
 from tests.world.apart import apart
 from tests.world.buyers import Sale, api, come_in, join, make_event, order, until_status
+from tests.world.commands import ticketcraze
 from tests.world.processes import Process
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 

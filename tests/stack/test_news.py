@@ -11,7 +11,8 @@ from redis import Redis
 from app.infra.keys import key, live_channel
 from app.live.news import Admitted, Lapsed, Left, Orders, Sale, decode
 from tests.world.buyers import api, join, make_event, order, until_status
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 LUA = Path(__file__).parent.parent.parent / "app" / "lua"

@@ -13,9 +13,10 @@ from crowd.buyer import Outcome, buy
 from crowd.limits import source_address
 from tests.world.apart import apart
 from tests.world.buyers import make_event
+from tests.world.commands import ticketcraze
 from tests.world.machine import ROOT
 from tests.world.processes import processes
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 
 BUYERS = 400
 SKUS = ("Floor:4500:30", "Balcony:6500:15", "Box:12000:5")

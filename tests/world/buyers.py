@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import WAIT_SECONDS, until
 
 FRAME_SECONDS = 15.0

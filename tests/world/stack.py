@@ -19,7 +19,6 @@ from tests.world.waiting import until
 
 START_SECONDS = 240.0
 STOP_SECONDS = 60.0
-COMMAND_SECONDS = 60
 RESTART_SECONDS = 40.0
 QUIET = {"CROWD": "0", "JOIN_LIMIT": "0"}
 
@@ -83,21 +82,6 @@ def started(folder: Path, **settings: str) -> Iterator[Stack]:
     finally:
         running.send_signal(signal.SIGTERM)
         running.wait(STOP_SECONDS)
-
-
-def ticketcraze(env: dict[str, str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Runs a command with --json: its exit code and its answer."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments, "--json"],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-    )
-    assert ran.stdout, ran.stderr
-    answer: dict[str, Any] = json.loads(ran.stdout)
-    return ran.returncode, answer
 
 
 def kill(stack: Stack, *names: str) -> dict[str, int]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import WAIT_SECONDS
 
 SESSIONS = "/api/v1/admin/sessions"

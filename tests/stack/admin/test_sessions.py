@@ -22,7 +22,8 @@ from app.units import now_ms, to_datetime
 from tests.stack.admin.people import SESSIONS, Admin, browser, new_admin, set_password, sign_in, token_of
 from tests.stack.bad_input.world import refused
 from tests.world.buyers import Sale, make_event
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 ELSEWHERE_SECONDS = 3.0  # until another process knows that a session has ended

@@ -5,8 +5,8 @@ from typing import Any
 
 from app.organisers.dashboard import Dashboard
 from tests.world.books import World, in_a_world, live_a_little, refunds_done
+from tests.world.commands import ticketcraze
 from tests.world.processes import processes
-from tests.world.stack import ticketcraze
 from tests.world.waiting import until
 
 

@@ -11,9 +11,10 @@ import pytest
 from app.infra.keys import key
 from tests.world.apart import apart
 from tests.world.buyers import Buyer, OpenSale, make_event, order
+from tests.world.commands import ticketcraze
 from tests.world.processes import processes
 from tests.world.redis_server import OwnRedis, redis_server
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 
 
 class Shop:

@@ -12,9 +12,10 @@ from crowd.buyer import Outcome, buy
 from crowd.limits import source_address
 from tests.world.apart import apart
 from tests.world.buyers import OpenSale, make_event, next_frame, order, until_status
+from tests.world.commands import ticketcraze
 from tests.world.processes import processes
 from tests.world.redis_server import OwnRedis, redis_server
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 PROCESSES = (
