@@ -7,7 +7,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_pages import expect_state, press
 from tests.world.buyers import api, join, make_event
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from tests.world.buyers import Sale, api, assert_sound, join, make_event
+from tests.world.commands import ticketcraze
 from tests.world.machine import ROOT
-from tests.world.stack import Stack, ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 BUYERS = 7

@@ -17,7 +17,8 @@ from app.settings import Settings
 from tests.stack.admin.people import Admin, browser, new_address, new_admin, sign_in, token_of
 from tests.stack.bad_input.world import refused
 from tests.world.buyers import Sale, make_event
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 REFUSED = 4003
