@@ -9,13 +9,22 @@ import re
 import secrets
 import socket
 import uuid
+from functools import lru_cache
 
 from app.units import now_ms
 
 ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-# This process, for as long as it lives. In containers every process is number 1, so a number would not do.
-INSTANCE = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+
+def instance() -> str:
+    """The name of this process, for as long as it lives: nobody else's, also not that of who forked it."""
+    return _instance(os.getpid())
+
+
+@lru_cache
+def _instance(process_id: int) -> str:
+    # In containers every process is number 1, so the number alone would not do.
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def new_order_id(event_id: int) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, WebSocketRoute
 
+from app.infra.board import Board
 from app.infra.coalescing import CoalescingRedis
 from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import open_producer
@@ -30,6 +32,7 @@ from app.payments.providers import open_providers
 from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
 from app.tokens import Tokens
+from app.watch.metrics import bury, written_figures
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web.admin import api as admin_api
@@ -43,6 +46,7 @@ from app.web.draining import Draining
 from app.web.events import Events
 from app.web.guard import Guard
 from app.web.internal import internal_listener
+from app.web.keeper import Keeper
 from app.web.problems import PROBLEMS, Problem, answer_error
 from app.web.rendering import FILES
 from app.web.routing import resource, router
@@ -97,7 +101,9 @@ ROUTES = [
 ]
 
 
-def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
+def create_app(
+    settings: Settings, door: Door, draining: Draining, board: Board, internal: socket.socket | None
+) -> Starlette:
     """The ASGI application behind this door."""
 
     @asynccontextmanager
@@ -108,10 +114,10 @@ def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
             open_producer(settings, wait=False) as producer,
             open_providers(settings) as providers,
         ):
-            hub = Hub(redis, settings.max_sockets)
+            hub = Hub(redis, settings.max_sockets, board.buyers)
             events = Events(partial(read_event, database))
             sessions = Sessions(database)
-            login = Login(redis, database, sessions)
+            login = Login(redis, database, sessions, board.processes)
             app.state.services = Services(
                 settings=settings,
                 redis=redis,
@@ -122,15 +128,17 @@ def create_app(settings: Settings, door: Door, draining: Draining) -> Starlette:
                 tokens=Tokens(settings.secret_keys),
                 events=events,
                 sales=Sales(redis, database),
-                dashboard=Dashboard(redis, database),
+                dashboard=Dashboard(redis, database, board.processes),
                 draining=draining,
                 sessions=sessions,
                 login=login,
                 admin_log=AdminLog(redis, database),
+                board=board,
             )
             calm_collector()
             async with (
-                internal_listener(settings, app.state),
+                internal_listener(internal, app.state),
+                written_figures(board, app.state.services.look),
                 refreshed_epochs(database),
                 reporting(redis, "web", database, lambda: door.open_connections),
             ):
@@ -189,15 +197,22 @@ def main() -> None:
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
-    door = Door(limits_of(settings))
-    draining = Draining(settings.drain_seconds)
-    app = create_app(settings, door, draining)
+    limits = limits_of(settings)
+    board = Board(settings.web_processes)
+    draining = Draining(board, settings.drain_seconds)
     try:
         listener = listen(settings.host, settings.port)
+        internal = listen(settings.internal_host, settings.internal_port) if settings.internal_port else None
     except OSError as error:
         log.error("%s", error)
         sys.exit(2)
-    Server(app, listener, door, draining).run()
+
+    def serve(slot: int, parent: int) -> None:
+        board.belong_to(slot)
+        door = Door(limits, board)
+        Server(create_app(settings, door, draining, board, internal), listener, door, parent).run()
+
+    Keeper(board, draining, serve, partial(bury, board), listener.close).run()
 
 
 if __name__ == "__main__":

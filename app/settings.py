@@ -27,6 +27,11 @@ _LEAST_API_KEY_LENGTH = 24
 Network = IPv4Network | IPv6Network
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return min(len(os.sched_getaffinity(0)), 64)
+
+
 class BadSetting(Exception):
     """A setting is missing or out of bounds; the text names it and says what is expected."""
 
@@ -74,8 +79,9 @@ class Settings:
     review_ttl_seconds: int  # how long an order paid wrongly keeps its tickets
     join_limit: int  # joins a minute, and at once, of one IPv4 address or IPv6 /64; 0: no limit
     trusted_proxies: tuple[Network, ...]  # whose X-Forwarded-For is believed
-    max_connections: int  # of one web process; 0: as many as it may open files
-    connections_per_address: int  # of one IPv4 address or IPv6 /64; 0: half of all
+    max_connections: int  # of one host's web processes; 0: as many as they may open files
+    connections_per_address: int  # on one host, of one IPv4 address or IPv6 /64; 0: half of all
+    web_processes: int  # of one host
 
     @property
     def secure(self) -> bool:
@@ -127,6 +133,7 @@ class Settings:
             review_ttl_seconds=read.whole("REVIEW_TTL_SECONDS", 86_400, 1, 30 * 86_400),
             join_limit=read.whole("JOIN_LIMIT", 120, 0, 1_000_000),
             trusted_proxies=read.networks("TRUSTED_PROXIES"),
+            web_processes=read.whole("WEB_PROCESSES", cores(), 1, 64),
             max_connections=read.whole("MAX_CONNECTIONS", 0, 0, 1_000_000),
             connections_per_address=read.whole("CONNECTIONS_PER_ADDRESS", 0, 0, 1_000_000),
         )

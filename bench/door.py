@@ -17,7 +17,6 @@ import uvloop
 
 from app.live.frames import FrameProtocol
 from app.web.connections import Door, Limits
-from app.web.draining import Draining
 from app.web.server import Server, listen
 from bench.report import BenchmarkFailed, Report, percentile
 
@@ -112,7 +111,7 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
 
 def _serve(name: str, port: int) -> None:
     if name == "door":
-        Server(_application, listen("127.0.0.1", port), Door(Limits(15_000, 15_000)), Draining(0)).run()
+        Server(_application, listen("127.0.0.1", port), Door(Limits(15_000, 15_000))).run()
     else:
         uvicorn.run(
             _application, port=port, loop="uvloop", http="httptools", ws=FrameProtocol, log_level="error",

@@ -25,7 +25,7 @@ ADMIN_USER = "admin"
 HEALTH_PATHS = {"web": "/readyz", "sandbox": "/healthz"}
 
 # The application's limits that are worth knowing of a stack, where they are given.
-LIMITS = ("JOIN_LIMIT", "TRUSTED_PROXIES")
+LIMITS = ("JOIN_LIMIT", "TRUSTED_PROXIES", "WEB_PROCESSES")
 
 DEMO_TICKETS = 220
 COMMAND_LIMIT_SECONDS = 60

@@ -13,7 +13,7 @@ from stack.folder import StackFolder
 from stack.servers import describe_servers, server_environment, show, start_servers
 from stack.settings import Settings
 from stack.sources import Origin, Server
-from stack.supervisor import Supervisor
+from stack.supervisor import FORKING, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_SIGNAL_SECONDS = 1.0
@@ -89,7 +89,13 @@ class Stack:
         if not self._run:
             return
         try:
-            self._folder.write_run({**self._run, "processes": self._supervisor.pids()})
+            self._folder.write_run(
+                {
+                    **self._run,
+                    "processes": self._supervisor.pids(),
+                    "web_processes": self._supervisor.forked(FORKING),
+                }
+            )
         except OSError as error:  # a full disk must not end the supervision
             self._console.say(f"run.json can't be written: {error}")
 

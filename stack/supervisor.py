@@ -19,6 +19,7 @@ from stack.logs import SERVER_TROUBLE, ProcessLog
 from stack.warden import Warden
 
 LOOK_EVERY_SECONDS = 0.3
+FORKING = "web"  # the one program whose own processes are told of
 OUTPUT_LINES_SHOWN = 12
 
 
@@ -159,7 +160,7 @@ class Supervisor:
         self._patience = patience or Patience()
         self._warden = Warden()
         self.children: dict[str, Child] = {}
-        self._looking = asyncio.create_task(self._look_at_logs())
+        self._looking = asyncio.create_task(self._look())
 
     def start(self, program: Program) -> Child:
         """Start a program and keep it running."""
@@ -171,6 +172,14 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """The process id of each child that is alive."""
         return {name: child.pid for name, child in self.children.items() if child.pid is not None}
+
+    def forked(self, name: str) -> list[int]:
+        """The process ids that a child has made itself."""
+        pid = self.children[name].pid if name in self.children else None
+        try:
+            return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+        except OSError:  # it ended just now, or never began
+            return []
 
     async def stop(self, last: Sequence[str]) -> None:
         """Stop all children together, except those named in `last`: these one after the other, in order."""
@@ -189,11 +198,15 @@ class Supervisor:
         for child in self.children.values():
             child.kill()
 
-    async def _look_at_logs(self) -> None:
+    async def _look(self) -> None:
+        forked: list[int] = []
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
             for child in self.children.values():
                 child.log.look()
+            if (now := self.forked(FORKING)) != forked:
+                forked = now
+                self._changed()
 
 
 async def spawn(program: Program, stdout: int, stderr: int) -> asyncio.subprocess.Process:

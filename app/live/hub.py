@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from starlette.websockets import WebSocket
 
-from app.ids import INSTANCE
+from app.ids import instance
+from app.infra.board import Tally
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_key
 from app.infra.redis import NotReady
 from app.live import news
@@ -64,11 +65,12 @@ class Room:
 
 
 class Hub:
-    """All rooms of this process, `most_sockets` open ones in them."""
+    """All rooms of this process, `most_sockets` open ones in them; `buyers` counts those of the whole host."""
 
-    def __init__(self, redis: Redis, most_sockets: int) -> None:
+    def __init__(self, redis: Redis, most_sockets: int, buyers: Tally | None = None) -> None:
         self._redis = redis
         self._most_sockets = most_sockets
+        self._buyers = buyers or Tally()
         self._rooms: dict[int, Room] = {}
         self._heard_at = time.monotonic()
         self._due: set[int] = set()  # events that something happened in: their tick comes at once
@@ -90,7 +92,12 @@ class Hub:
         mine = room.sockets[buyer_id]
         mine.append(socket)
         self.open_sockets += 1
-        for oldest in mine[:-MOST_OF_A_BUYER]:
+        self._buyers.add((event_id, buyer_id))
+        # The oldest of this process, though another one may have older ones: each makes room among its own.
+        counted = [socket for socket in mine if not socket.is_cut]
+        for oldest in counted[: max(self._buyers.count((event_id, buyer_id)) - MOST_OF_A_BUYER, 0)]:
+            oldest.is_cut = True
+            self._buyers.add((event_id, buyer_id), -1)
             oldest.line.cut(TOO_MANY)
         try:
             await self._tell_all(room, socket)
@@ -99,6 +106,8 @@ class Hub:
                 pass
         finally:
             self.open_sockets -= 1
+            if not socket.is_cut:
+                self._buyers.add((event_id, buyer_id), -1)
             mine.remove(socket)
             if not mine:
                 del room.sockets[buyer_id]
@@ -282,7 +291,7 @@ class Hub:
             await self._for_each_room(list(self._rooms), self._mark)
             if self._marked:  # else nobody may be taken for absent
                 with suppress(RedisError):  # it is said where it fails for a room
-                    await report_presence(self._redis, INSTANCE)
+                    await report_presence(self._redis, instance())
             await asyncio.sleep(SEEN_SECONDS)
 
     async def _mark(self, event_id: int, room: Room) -> None:

@@ -33,6 +33,7 @@ class Socket:
     versions: dict[str, int] = field(default_factory=dict)  # of the orders told
     behind_since: float = 0.0  # since when the reader was not ready
     told_at: float = 0.0
+    is_cut: bool = False  # to make room for a newer one
 
     def post(self, kind: str, frame: str) -> None:
         """Sends a frame, or leaves it in the mailbox in place of an older one of its kind."""

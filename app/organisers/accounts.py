@@ -24,7 +24,7 @@ from app.units import now_ms, to_datetime
 
 LEAST_PASSWORD = 12
 MOST_PASSWORD = 256
-HASHES_AT_ONCE = 2  # each takes 19 MiB and tens of milliseconds of a core
+HASHES_AT_ONCE = 2  # on a host; each takes 19 MiB and tens of milliseconds of a core
 QUEUE_OF_STRANGERS = 8  # hashes under way and waiting; then the next one is refused
 QUEUE_OF_KNOWN_DEVICES = 16  # strangers never take all of it
 
@@ -79,8 +79,8 @@ def is_outdated(hashed: str) -> bool:
 class PasswordChecks:
     """Hashes in threads of their own: a few at a time, and with a short queue, whoever asks."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(HASHES_AT_ONCE, thread_name_prefix="password")
+    def __init__(self, processes: int = 1) -> None:
+        self._threads = ThreadPoolExecutor(max(HASHES_AT_ONCE // processes, 1), thread_name_prefix="password")
         self._under_way = 0
         self._lock = Lock()
 

@@ -39,7 +39,7 @@ FEED_LENGTH = 30
 MOST_TROUBLE = 20
 REFUNDED = ("PARTIALLY_REFUNDED", "REFUNDED")
 FRESH_SECONDS = 0.9  # whoever asks within this time gets the same snapshot
-REST_FACTOR = 20  # adding up all that was ever sold takes 5% of the time at most
+REST_FACTOR = 20  # adding up all that was ever sold takes 5% of a host's time at most
 MOST_KEPT = 100
 
 
@@ -91,9 +91,10 @@ class _Books:
 
 
 class Dashboard:
-    """The snapshots of this process: one a second and event, however many look."""
+    """The snapshots of this process, one of `processes`: one a second and event, however many look."""
 
-    def __init__(self, redis: Redis, database: Database) -> None:
+    def __init__(self, redis: Redis, database: Database, processes: int = 1) -> None:
+        self._rest_factor = REST_FACTOR * processes
         self._redis = redis
         self._database = database
         self._snapshots: dict[int, _Kept[Snapshot]] = {}
@@ -142,7 +143,7 @@ class Dashboard:
         ended = time.monotonic()
         if len(self._books) >= MOST_KEPT:
             self._books.clear()
-        self._books[event.id] = _Kept(books, ended + max(FRESH_SECONDS, (ended - began) * REST_FACTOR))
+        self._books[event.id] = _Kept(books, ended + max(FRESH_SECONDS, (ended - began) * self._rest_factor))
         return books
 
 

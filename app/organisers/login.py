@@ -64,11 +64,11 @@ class SignedIn:
 class Login:
     """The way in."""
 
-    def __init__(self, redis: Redis, database: Database, sessions: Sessions) -> None:
+    def __init__(self, redis: Redis, database: Database, sessions: Sessions, processes: int = 1) -> None:
         self._redis = redis
         self._database = database
         self._sessions = sessions
-        self._checks = PasswordChecks()
+        self._checks = PasswordChecks(processes)
 
     def close(self) -> None:
         """Checks no more passwords."""

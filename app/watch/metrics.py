@@ -1,8 +1,21 @@
-"""What Prometheus may ask of a web process."""
+"""What Prometheus may ask of the web processes of a host: their figures, added up.
 
+Each process writes its own on the host's board once a second, and whichever is asked adds them up. What a process
+that ended had counted stays counted, or every restart would look like a time without visitors.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from app.infra.board import Board
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -28,8 +41,113 @@ TURNED_AWAY = Counter(
     registry=REGISTRY,
 )
 
+WRITE_SECONDS = 1.0
+OLDEST_COUNTS = ("process_start_time_seconds",)  # the others of all processes are added up
+NO_FIGURE = "_created"  # when a counter began, which says nothing of several
 
-def exposition() -> bytes:
-    """Everything, in Prometheus's text format."""
-    text: bytes = generate_latest(REGISTRY)
+Sample = tuple[str, dict[str, str], float]
+
+
+class Figures(msgspec.Struct, frozen=True, array_like=True):
+    """One metric as one process has it."""
+
+    name: str
+    kind: str
+    words: str
+    samples: list[Sample]
+
+
+_DECODER = msgspec.json.Decoder(list[Figures])
+
+
+def figures() -> bytes:
+    """The figures of this process."""
+    return msgspec.json.encode(
+        [
+            Figures(
+                metric.name,
+                metric.type,
+                metric.documentation,
+                [(s.name, s.labels, s.value) for s in metric.samples if not s.name.endswith(NO_FIGURE)],
+            )
+            for metric in REGISTRY.collect()
+        ]
+    )
+
+
+def add_up(living: Sequence[bytes], ended: bytes) -> list[Metric]:
+    """The figures of all processes as one; of those that ended only what they had counted."""
+    metrics: dict[str, Metric] = {}
+    totals: dict[str, dict[tuple[str, ...], Sample]] = {}
+    for text in (*living, ended):
+        for one in _DECODER.decode(text) if text else ():
+            if text is ended and one.kind == "gauge":
+                continue
+            metrics.setdefault(one.name, Metric(one.name, one.words, one.kind))
+            found = totals.setdefault(one.name, {})
+            for name, labels, value in one.samples:
+                key = (name, *labels.values())
+                before = found[key][2] if key in found else None
+                found[key] = (name, labels, value if before is None else _together(one.name, before, value))
+    for name, metric in metrics.items():
+        for sample in totals[name].values():
+            metric.add_sample(*sample)
+    return list(metrics.values())
+
+
+def _together(name: str, one: float, other: float) -> float:
+    return min(one, other) if name in OLDEST_COUNTS else one + other
+
+
+def bury(board: Board, slot: int) -> None:
+    """A process ended: adds what it had counted to what others had that ended before."""
+    *texts, ended = board.read_figures()
+    kept = [
+        Figures(m.name, m.type, m.documentation, [(s.name, s.labels, s.value) for s in m.samples])
+        for m in add_up([texts[slot]], ended)
+        if m.type != "gauge"
+    ]
+    board.write_figures(msgspec.json.encode(kept), board.processes)
+    board.forget(slot)
+
+
+@asynccontextmanager
+async def written_figures(board: Board, look: Callable[[], None]) -> AsyncIterator[None]:
+    """Keeps this process's figures on the board until the block ends; `look` sets those that nobody counts."""
+
+    async def keep() -> None:
+        while True:
+            write_figures(board, look)
+            await asyncio.sleep(WRITE_SECONDS)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        write_figures(board, look)
+
+
+def write_figures(board: Board, look: Callable[[], None]) -> None:
+    """Writes this process's figures on the board, as they are now."""
+    look()
+    board.write_figures(figures())
+
+
+class _Sums(Collector):
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[Metric]:
+        *living, ended = self._board.read_figures()
+        yield from add_up(living, ended)
+
+
+def exposition(board: Board) -> bytes:
+    """Everything of this host, in Prometheus's text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Sums(board))
+    text: bytes = generate_latest(registry)
     return text

@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.ids import INSTANCE
+from app.ids import instance
 from app.infra import scripts
 from app.infra.keys import HEARTBEAT, PROCESSES
 from app.infra.mysql import Database
@@ -74,13 +74,13 @@ async def reporting(
     redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
 ) -> AsyncIterator[None]:
     """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
-    field, since_ms = f"{name}:{INSTANCE}", now_ms()
+    field, since_ms = f"{name}:{instance()}", now_ms()
 
     async def keep_reporting() -> None:
         while True:
             open_files = _open_files()
             borrowed = database.borrowed if database else 0
-            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), INSTANCE, since_ms)
+            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), instance(), since_ms)
             with suppress(RedisError):  # the next one will tell
                 said = msgspec.json.encode(report).decode()
                 await scripts.run(redis, "report", [PROCESSES], [field, said, HEARTBEAT])

@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.infra.board import Board
 from app.live.frames import FrameProtocol
 from app.settings import Network
 from app.watch.metrics import CONNECTIONS, TURNED_AWAY
@@ -37,6 +37,7 @@ SWEEP_SECONDS = 0.5
 PAUSE_SECONDS = 0.5  # without accepting, once there are no more files to be had
 PIPELINED = 16  # requests sent before their answers came
 LEAST_TAKEN_BYTES = 16_384  # of an answer, in the time that a reader may stall
+LAST_SECONDS = 0.5  # for a connection that has just come to say something, while the process ends
 DISCARDED_BYTES = 1_048_576  # read and thrown away behind a refusal, so that it is not lost to a reset
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 INSIDE_PATHS = (b"/api/v1/payments/callbacks/", b"/healthz", b"/readyz", b"/metrics")
@@ -48,7 +49,8 @@ class Limits:
     """What a client may take; seconds for each phase of a connection."""
 
     connections: int  # of this process
-    per_address: int  # of one IPv4 address or IPv6 /64; trusted proxies have no such limit
+    per_address: int  # on this host, of one IPv4 address or IPv6 /64; trusted proxies have no such limit
+    on_host: int = 0  # of all web processes of this host; 0: as many as each may have
     trusted: Sequence[Network] = ()
     head_bytes: int = 32_768
     fields: int = 100
@@ -60,10 +62,10 @@ class Limits:
     handshake_seconds: float = 10
     closing_seconds: float = 2
 
-    @property
-    def crowded(self) -> int:
+    @staticmethod
+    def crowded(connections: int) -> int:
         """From here on only who was here before is served: the rest of the places is kept for them."""
-        return self.connections * 9 // 10
+        return connections * 9 // 10
 
 
 class Phase(Enum):
@@ -95,8 +97,9 @@ class Held(Protocol):
 class Door:
     """Accepts connections, counts them, and ends those that take too long."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, board: Board | None = None) -> None:
         self.limits = limits
+        self._board = board or Board()
         self._phases: dict[Phase, dict[Held, None]] = {phase: {} for phase in Phase}  # the longest there first
         self._seconds = {
             Phase.HEAD: limits.head_seconds,
@@ -106,7 +109,6 @@ class Door:
             Phase.HANDSHAKE: limits.handshake_seconds,
             Phase.CLOSING: limits.closing_seconds,
         }
-        self._by_address: Counter[str] = Counter()
         self.open_connections = 0
         self._connecting: set[asyncio.Task[Any]] = set()
         self._listeners: dict[socket.socket, Callable[[str], asyncio.Protocol]] = {}
@@ -141,7 +143,14 @@ class Door:
     @property
     def is_crowded(self) -> bool:
         """Whether only who was here before is served: those that would give way do not count."""
-        return self.open_connections - sum(len(self._phases[phase]) for phase in GIVE_WAY) >= self.limits.crowded
+        giving_way = sum(len(self._phases[phase]) for phase in GIVE_WAY)
+        if self.open_connections - giving_way >= Limits.crowded(self.limits.connections):
+            return True
+        if not self.limits.on_host:
+            return False
+        self._board.put(Board.GIVING_WAY, giving_way)
+        in_use = self._board.total(Board.CONNECTIONS) - self._board.total(Board.GIVING_WAY)
+        return in_use >= Limits.crowded(self.limits.on_host)
 
     def move(self, held: Held, phase: Phase | None) -> None:
         """The connection is in this phase now; its time begins unless it was there already."""
@@ -157,10 +166,12 @@ class Door:
     def leave(self, held: Held) -> None:
         """The connection has ended."""
         self.move(held, None)
-        self.open_connections -= 1
-        self._by_address[held.address] -= 1
-        if self._by_address[held.address] <= 0:
-            del self._by_address[held.address]
+        self._count(held.address, -1)
+
+    def _count(self, address: str, change: int) -> None:
+        self.open_connections += change
+        self._board.put(Board.CONNECTIONS, self.open_connections)
+        self._board.addresses.add(address, change)
 
     def _listen(self, listener: socket.socket) -> None:
         if listener in self._listeners:
@@ -184,19 +195,24 @@ class Door:
     def _let_in(self, client: socket.socket, peer: str, make: Callable[[str], asyncio.Protocol]) -> None:
         address = address_prefix(peer)
         trusted = is_trusted(peer, self.limits.trusted)
-        if self._by_address[address] >= self.limits.per_address and not trusted:
+        if not trusted and self._board.addresses.count(address) >= self.limits.per_address:
             _turn_away(client, "address")
             return
-        if self.open_connections >= self.limits.connections and not self._make_room():
+        if self._is_full and not self._make_room():
             _turn_away(client, "full")
             return
-        self.open_connections += 1
-        self._by_address[address] += 1
+        self._count(address, 1)
         client.setblocking(False)
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(loop.connect_accepted_socket(lambda: make(address), client))
         self._connecting.add(connecting)
         connecting.add_done_callback(self._connecting.discard)
+
+    @property
+    def _is_full(self) -> bool:
+        if self.open_connections >= self.limits.connections:
+            return True
+        return 0 < self.limits.on_host <= self._board.total(Board.CONNECTIONS)
 
     def _make_room(self) -> bool:
         """Ends the connection that is missed least; False when all are in use."""
@@ -238,6 +254,7 @@ class Door:
         if self._spare < 0:
             with suppress(OSError):
                 self._spare = os.open(os.devnull, os.O_RDONLY)
+        self._board.put(Board.GIVING_WAY, sum(len(self._phases[phase]) for phase in GIVE_WAY))
         CONNECTIONS.set(self.open_connections)
         self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep)
 
@@ -268,6 +285,7 @@ class Connection(HttpToolsProtocol):
         self._refusal = ""  # the code of a problem
         self._discarded = 0
         self._unsent_bytes = 0
+        self._is_last = False  # no request after this one: the process ends
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -328,7 +346,11 @@ class Connection(HttpToolsProtocol):
         if self._door.is_crowded and (self.parser.should_upgrade() or not self._may_stay()):
             TURNED_AWAY.labels("crowded").inc()
             self._give_up("busy")
+        if self._is_last and self.parser.should_upgrade():
+            self._give_up("draining")
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
         self._part = Phase.BODY
 
     def on_message_complete(self) -> None:
@@ -343,6 +365,17 @@ class Connection(HttpToolsProtocol):
             self._linger()  # answered before the body had come: nobody will read the rest
         else:
             self._move_on()
+
+    def shutdown(self) -> None:
+        if self.cycle is not None:
+            super().shutdown()
+            return
+        self._is_last = True  # whoever has just come is still answered: nobody else has this connection
+        self.loop.call_later(LAST_SECONDS, self._close_unused)
+
+    def _close_unused(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         self._door.move(self, None)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.live.shapes import Health, Readiness
-from app.watch.metrics import BORROWED, SOCKETS, exposition
+from app.watch.metrics import exposition, write_figures
 from app.web.http import Json
 from app.web.problems import Problem
 from app.web.promises import promise
@@ -48,7 +48,7 @@ async def readyz(request: Request) -> Response:
     return Json(Readiness("ready", dependencies))
 
 
-@promise("The figures of the process, for Prometheus.", {200: str})
+@promise("The figures of all web processes of this host, for Prometheus.", {200: str})
 async def metrics(request: Request) -> Response:
     """The figures, where this port is for developers only: see app/web/internal.py."""
     if services_of(request).settings.environment == "production":
@@ -57,8 +57,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def internal_metrics(request: Request) -> Response:
-    """The figures of this process, in Prometheus's text format."""
+    """The figures of all web processes of this host, in Prometheus's text format."""
     services = services_of(request)
-    SOCKETS.set(services.hub.open_sockets)
-    BORROWED.set(services.database.borrowed)
-    return Response(exposition(), media_type="text/plain; version=0.0.4")
+    write_figures(services.board, services.look)
+    return Response(exposition(services.board), media_type="text/plain; version=0.0.4")

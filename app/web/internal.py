@@ -1,4 +1,4 @@
-"""The internal listener: figures and health for whoever watches this process, on a port of its own.
+"""The internal listener: figures and health for whoever watches this host's web processes, on a port of its own.
 
 Buyers' port answers 404 for /metrics in production: figures tell a competitor or an attacker how a sale goes.
 """
@@ -12,7 +12,6 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import State
 
-from app.settings import Settings
 from app.web import health
 from app.web.problems import Problem, answer_error
 from app.web.routing import resource
@@ -35,16 +34,11 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def internal_listener(settings: Settings, state: State) -> AsyncIterator[None]:
-    """Serves until the block ends, with what the application has open; nothing where INTERNAL_PORT is 0.
-
-    Raises OSError when the port cannot be had.
-    """
-    if not settings.internal_port:
+async def internal_listener(listener: socket.socket | None, state: State) -> AsyncIterator[None]:
+    """Serves until the block ends, with what the application has open; nothing without a listening socket."""
+    if listener is None:
         yield
         return
-    family = socket.AF_INET6 if ":" in settings.internal_host else socket.AF_INET
-    listener = socket.create_server((settings.internal_host, settings.internal_port), family=family)
     app = Starlette(routes=ROUTES, exception_handlers={Problem: answer_error})
     app.state = state
     server = _Server(
@@ -68,4 +62,3 @@ async def internal_listener(settings: Settings, state: State) -> AsyncIterator[N
     finally:
         server.should_exit = True
         await serving
-        listener.close()

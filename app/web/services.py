@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
+from app.infra.board import Board
 from app.infra.kafka import Producer
 from app.infra.mysql import Database
 from app.live.hub import Hub
@@ -16,6 +17,7 @@ from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
 from app.tokens import Tokens
+from app.watch.metrics import BORROWED, SOCKETS
 from app.web.draining import Draining
 from app.web.events import Events
 from app.web.sales import Sales
@@ -39,6 +41,12 @@ class Services:
     sessions: Sessions
     login: Login
     admin_log: AdminLog
+    board: Board
+
+    def look(self) -> None:
+        """Sets the figures that nobody counts as they change."""
+        SOCKETS.set(self.hub.open_sockets)
+        BORROWED.set(self.database.borrowed)
 
     async def event(self, slug: str) -> Event:
         """The event with this slug; see Events.get. Redis knows its state that counts."""

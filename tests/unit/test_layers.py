@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-AROUND = {"app.web.guard", "app.web.connections", "app.web.server", "app.web.internal", "app.main"}
+AROUND = {f"app.web.{name}" for name in ("guard", "connections", "server", "internal", "keeper")} | {"app.main"}
 ROOMS = ("buyer", "admin")
 
 

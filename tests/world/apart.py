@@ -53,6 +53,7 @@ def apart(stack: Stack, **extra: str) -> Iterator[dict[str, str]]:
             "OWNER_DATABASE_URL": database_url,
             "LEDGER_GROUP": f"ledger_{mark}",
             "PORT": str(port),
+            "WEB_PROCESSES": "1",
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "SANDBOX_PORT": str(sandbox_port),
             "SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",

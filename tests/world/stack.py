@@ -42,6 +42,12 @@ class Stack:
         return env
 
     @property
+    def web_processes(self) -> list[int]:
+        """The process ids of those that serve; `processes.web` is the one that keeps them."""
+        pids: list[int] = self.run["web_processes"]
+        return pids
+
+    @property
     def web(self) -> str:
         """The address of the web application."""
         return str(self.run["web"])
@@ -66,6 +72,7 @@ def started(folder: Path, **settings: str) -> Iterator[Stack]:
                 "PORT": str(free_port()),
                 "CROWD": "0",
                 "JOIN_LIMIT": "0",
+                "WEB_PROCESSES": "2",
                 **settings,
             },
             stdout=log,

@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from app.live.frames import FrameProtocol
 from app.web.connections import Door, Limits
-from app.web.draining import Draining
 from app.web.server import Server, listen
 
 
@@ -70,7 +69,7 @@ def main() -> None:
     options = json.loads(limits)
     if files := options.pop("files", 0):
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    Server(application, listen("127.0.0.1", port), Door(Limits(**options)), Draining(0)).run()
+    Server(application, listen("127.0.0.1", port), Door(Limits(**options))).run()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from app.ids import INSTANCE
+from app.ids import instance
 from app.infra.keys import PRESENCE
 from app.sale import admission
 from app.sale.presence import FORGOTTEN_MS, SILENT_MS, all_told, is_presence_known, mark_seen, report_presence
@@ -106,8 +106,8 @@ def test_presence_is_known_once_every_process_has_told_for_a_grace_period(
 def test_a_gap_in_the_reports_begins_the_grace_period_anew(world: World) -> None:
     async def told(since_ms_ago: int, at_ms_ago: int) -> bool:
         now = world_now
-        await world.redis.hset(PRESENCE, INSTANCE, f"{now - since_ms_ago} {now - at_ms_ago}")
-        await report_presence(world.redis, INSTANCE)
+        await world.redis.hset(PRESENCE, instance(), f"{now - since_ms_ago} {now - at_ms_ago}")
+        await report_presence(world.redis, instance())
         return await is_presence_known(world.redis, 30)
 
     world_now = world.now_ms()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.ids import INSTANCE
+from app.ids import instance
 from app.infra.keys import PROCESSES
 from app.watch.processes import Report, reporting, reports
 from tests.stack.room.world import World
@@ -21,4 +21,4 @@ def test_two_processes_of_one_name_and_number_are_two(world: World) -> None:
             return found
 
     world_now = world.now_ms()
-    assert {report.instance for report in world.run(both())} == {"host-a", "host-b", INSTANCE}
+    assert {report.instance for report in world.run(both())} == {"host-a", "host-b", instance()}
