@@ -31,15 +31,16 @@ from app.organisers.sessions import Sessions
 from app.payments.providers import open_providers
 from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
+from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web.admin import api as admin_api
 from app.web.admin import pages as admin_pages
-from app.web.admin import session
+from app.web.admin import door, session
 from app.web.admin.socket import admin_socket
-from app.web.buyer import api, draw, pages
+from app.web.buyer import api, draw, pages, tickets
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
 from app.web.draining import Draining
@@ -68,6 +69,9 @@ API = router(
     resource("/orders/{order_id}", GET=api.get_order, DELETE=api.cancel_order),
     resource("/orders/{order_id}/link", POST=api.renew_order_link),
     resource("/orders/{order_id}/payments", POST=api.start_payment),
+    resource("/orders/{order_id}/tickets", GET=tickets.get_tickets),
+    resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=tickets.hand_on_ticket),
+    resource("/tickets/{ticket_code}/use", POST=door.use_ticket),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
     resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
     resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
@@ -77,6 +81,7 @@ MACHINES = [
     resource("/problems/{code}", GET=explanations.explain),
     resource("/openapi.json", GET=documents.get_openapi),
     resource("/asyncapi.json", GET=documents.get_asyncapi),
+    resource("/.well-known/ticket-keys.json", GET=tickets.get_ticket_keys),
     resource("/healthz", GET=health.healthz),
     resource("/readyz", GET=health.readyz),
     resource("/metrics", GET=health.metrics),
@@ -126,6 +131,7 @@ def create_app(
                 providers=providers,
                 hub=hub,
                 tokens=Tokens(settings.secret_keys),
+                ticket_keys=TicketKeys(settings.ticket_keys),
                 events=events,
                 sales=Sales(redis, database),
                 dashboard=Dashboard(redis, database, board.processes),

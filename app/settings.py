@@ -12,7 +12,7 @@ DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin
 
 # What a process needs beyond the three servers. One that signs nothing knows no key.
 PROVIDERS = ("SANDBOX_URL", "SANDBOX_API_KEY")
-WEB = ("SECRET_KEY", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
+WEB = ("SECRET_KEY", "TICKET_KEYS", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
 
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 KAFKA_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -21,6 +21,8 @@ _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\]
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _LONE_KEY_ID = "0"  # of SECRET_KEY
 _MOST_KEYS = 8
+_TICKET_KEY_ID = re.compile(r"[A-Z0-9]{1,8}")  # as a ticket's code has it
+_TICKET_SEED_BYTES = 32
 _LEAST_KEY_LENGTH = 32
 _LEAST_API_KEY_LENGTH = 24
 
@@ -60,6 +62,7 @@ class Settings:
     internal_port: int  # 0: none
     public_url: str  # where buyers and the payment provider reach the web application
     secret_keys: Mapping[str, str]  # key id -> key; the first signs tokens, all verify; empty where none is needed
+    ticket_keys: Mapping[str, bytes]  # key id -> Ed25519 seed; the first signs tickets, all are good
     sandbox_url: str
     sandbox_port: int
     sandbox_data: str  # the sandbox's own file
@@ -114,6 +117,7 @@ class Settings:
             internal_port=read.whole("INTERNAL_PORT", 0, 0, 65_535),
             public_url=read.origin("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT') or '8000'}"),
             secret_keys=read.secret_keys(),
+            ticket_keys=read.ticket_keys(),
             sandbox_url=read.needed("SANDBOX_URL").rstrip("/"),
             sandbox_port=read.whole("SANDBOX_PORT", 8001, 1, 65_535),
             sandbox_data=read.text("SANDBOX_DATA", ".stack/sandbox.sqlite"),
@@ -143,6 +147,7 @@ class Settings:
 
     def _check_secrets(self) -> None:
         secrets = [("SECRET_KEY", key) for key in self.secret_keys.values()]
+        secrets += [("TICKET_KEYS", seed.decode(errors="replace")) for seed in self.ticket_keys.values()]
         if self.sandbox_api_key:
             secrets.append(("SANDBOX_API_KEY", self.sandbox_api_key))
         for secret in self.sandbox_webhook_secrets:
@@ -222,6 +227,24 @@ class _Reader:
             raise BadSetting(f"SECRET_KEYS may have {_MOST_KEYS} keys at most")
         if any(len(key) < _LEAST_KEY_LENGTH for key in ring.values()):
             raise BadSetting(f"SECRET_KEY and each key of SECRET_KEYS need {_LEAST_KEY_LENGTH} characters or more")
+        return ring
+
+    def ticket_keys(self) -> dict[str, bytes]:
+        """The keys that tickets are signed with: TICKET_KEYS is `ID:base64` for each, of 32 secret bytes."""
+        ring: dict[str, bytes] = {}
+        for word in self.needed("TICKET_KEYS").split():
+            key_id, _, seed = word.partition(":")
+            try:
+                ring[key_id] = base64.b64decode(seed, validate=True)
+            except ValueError:  # not base64, or not even ASCII
+                ring[key_id] = b""
+            if not _TICKET_KEY_ID.fullmatch(key_id) or len(ring[key_id]) != _TICKET_SEED_BYTES:
+                raise BadSetting(
+                    "TICKET_KEYS must be `ID:key`, one or more: up to 8 capitals or digits, and the base64 of"
+                    f" {_TICKET_SEED_BYTES} secret bytes"
+                )
+        if len(ring) > _MOST_KEYS:
+            raise BadSetting(f"TICKET_KEYS may have {_MOST_KEYS} keys at most")
         return ring
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -28,6 +28,7 @@ from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
 from app.sale.catalog import Event, Sku
 from app.sale.events import create_event
 from app.settings import Settings
+from app.tickets.issuing import follow_orders
 from app.units import now_ms, to_datetime, to_decimal
 from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack
@@ -144,7 +145,9 @@ async def _time_ledger(settings: Settings, redis: Redis, database: Database, pla
         for first in range(0, len(placed), 1_000):
             await producer.send(records(*placed[first : first + 1_000]))
         async with open_consumer(settings) as consumer:
-            bookkeeper = Bookkeeper(consumer, Ledger(database, redis), producer, settings, lambda step: None)
+            bookkeeper = Bookkeeper(
+                consumer, Ledger(database, redis, also=follow_orders), producer, settings, lambda step: None
+            )
             began = time.perf_counter()
             while sum([await consumer.position(partition) for partition in consumer.assignment()]) < len(placed):
                 await bookkeeper.batch()

@@ -108,6 +108,26 @@ CREATE TABLE order_items (
     CONSTRAINT order_items_quantity CHECK (quantity > 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- One row for each ticket that was ever good. One that is handed on is void, and its next issue is good instead.
+CREATE TABLE tickets (
+    id          CHAR(32)          CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- random; its code has it, signed
+    order_id    CHAR(36)          CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    event_id    INT UNSIGNED      NOT NULL,
+    sku_id      INT UNSIGNED      NOT NULL,
+    number      SMALLINT UNSIGNED NOT NULL, -- from 1 on, of its kind in its order
+    issue       SMALLINT UNSIGNED NOT NULL, -- 1, and one more each time it is handed on
+    status      VARCHAR(8)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- VALID, USED, VOID
+    issued_at   DATETIME(3)       NOT NULL,
+    ended_at    DATETIME(3)       NULL, -- when it was used, or became void
+    gate        VARCHAR(64)       NULL, -- of a used one: where
+    door_key    CHAR(12)          CHARACTER SET ascii COLLATE ascii_bin NULL, -- of a used one: the API key that let it in
+    use_key     VARBINARY(255)    NULL, -- of a used one: the Idempotency-Key of the scan
+    request_key VARBINARY(255)    NULL, -- of a later issue: the Idempotency-Key that asked for it
+    PRIMARY KEY (id),
+    UNIQUE KEY tickets_once (order_id, sku_id, number, issue),
+    KEY tickets_event (event_id, status)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- A row only for an order whose link was renewed: it says which version of the link is good.
 CREATE TABLE order_links (
     order_id   CHAR(36)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

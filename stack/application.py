@@ -40,12 +40,13 @@ SECRETS = SERVERS | {
     "ADMIN_PASSWORD",
     "SECRET_KEY",
     "SECRET_KEYS",
+    "TICKET_KEYS",
     "SANDBOX_API_KEY",
     "SANDBOX_WEBHOOK_SECRET",
 }
 # What each process knows of SECRETS; one that is not named here knows how to reach the servers, and nothing else.
 SECRETS_OF = {
-    "web": SERVERS | {"SECRET_KEY", "SECRET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
+    "web": SERVERS | {"SECRET_KEY", "SECRET_KEYS", "TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
     "refunds": SERVERS | {"SANDBOX_API_KEY"},
     "reconcile": SERVERS | {"SANDBOX_API_KEY"},
     "sandbox": {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
@@ -73,6 +74,7 @@ def application_environment(
         "SANDBOX_WEBHOOK_SECRET": given_or("SANDBOX_WEBHOOK_SECRET", folder.secret("SANDBOX_WEBHOOK_SECRET")),
         "SANDBOX_DATA": given_or("SANDBOX_DATA", str(folder.path / "sandbox.sqlite")),
         "SECRET_KEY": given_or("SECRET_KEY", folder.secret("SECRET_KEY")),
+        "TICKET_KEYS": given_or("TICKET_KEYS", folder.secret("TICKET_KEYS")),
         **{name: os.environ[name] for name in LIMITS if name in os.environ},
         "ENVIRONMENT": given_or("ENVIRONMENT", "development"),
         "STACK_DIR": str(folder.path),

@@ -33,6 +33,7 @@ BUSY_PORT_PATIENCE_SECONDS = 3.0
 # Each begins with a mark by which production knows and refuses it.
 SECRETS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: f"{DEVELOPMENT_MARK}-{secrets.token_hex(32)}",
+    "TICKET_KEYS": lambda: "DEV:" + base64.b64encode(DEVELOPMENT_MARK.encode() + secrets.token_bytes(21)).decode(),
     "SANDBOX_API_KEY": lambda: f"{DEVELOPMENT_MARK}-{secrets.token_hex(24)}",
     "SANDBOX_WEBHOOK_SECRET": lambda: (
         "whsec_" + base64.b64encode(DEVELOPMENT_MARK.encode() + secrets.token_bytes(32)).decode()

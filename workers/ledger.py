@@ -20,6 +20,7 @@ from app.infra.redis import open_redis
 from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.settings import Settings
+from app.tickets.issuing import follow_orders
 from app.watch.processes import reporting
 from app.watch.progress import Progress
 from workers.runner import Stop, every, run
@@ -49,7 +50,7 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         reporting(redis, "ledger", database),
         refreshed_epochs(database),
     ):
-        ledger = Ledger(database, redis, checkpoint, settings.review_ttl_seconds * 1000)
+        ledger = Ledger(database, redis, checkpoint, settings.review_ttl_seconds * 1000, follow_orders)
         bookkeeper = Bookkeeper(consumer, ledger, producer, settings, checkpoint)
         await every(0, bookkeeper.batch, stop)
 

@@ -17,6 +17,7 @@ NEAR_FRONT = 100
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, ISO 8601.")]
 Money = Annotated[int, Meta(description="In minor units, such as cents.")]
+TicketStatus = Literal["valid", "used", "void"]
 PlaceStatus = Literal["lobby", "waiting", "admitted", "lapsed", "left"]
 
 
@@ -216,6 +217,56 @@ class OrderFacts(Struct, frozen=True):
     items: list[OrderLine]
     payments: list[OrderPayment]
     link: Annotated[str | None, Meta(description="Shows this order to whoever has it, once it is paid.")] = None
+
+
+class TicketFacts(Struct, frozen=True):
+    """A ticket of an order. Its `code` is what a door reads. `used_at` and `gate` say when and where it came in.
+
+    `handed_on` tickets are somebody else's now: their code is not told here.
+    """
+
+    ticket_id: str
+    code: str | None
+    sku_id: int
+    name: str
+    status: TicketStatus
+    handed_on: bool
+    used_at: Time | None
+    gate: str | None
+
+
+class UsedTicket(Struct, frozen=True):
+    """A ticket that was let in just now."""
+
+    status: Literal["used"]
+    used_at: Time
+    gate: str
+    ticket_id: str
+    sku_id: int
+    name: str
+
+
+class HandedOnTicket(Struct, frozen=True):
+    """A ticket that is somebody else's from now on. `link` shows it, and is for them alone."""
+
+    ticket_id: str
+    link: str
+
+
+class TicketKey(Struct, frozen=True):
+    """A public key that codes of tickets are signed with, as JWK has it."""
+
+    kid: str
+    x: str
+    kty: Literal["OKP"] = "OKP"
+    crv: Literal["Ed25519"] = "Ed25519"
+    use: Literal["sig"] = "sig"
+
+
+class TicketKeySet(Struct, frozen=True):
+    """The public keys that codes of tickets are good with."""
+
+    keys: list[TicketKey]
 
 
 class OrderLink(Struct, frozen=True):

@@ -7,7 +7,7 @@ Every step can be repeated: a fact that comes twice changes nothing, and the set
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,7 @@ class Unappliable(Exception):
     """A fact cannot be written for a reason that trying again does not mend; the text says which."""
 
 
+Also = Callable[[Connection, Sequence[tuple[Order, Order]]], Awaitable[None]]
 Movement = tuple[str, Item, int, str]  # order id, line, change of what is available, reason
 
 
@@ -74,7 +75,10 @@ class Change:
 
 
 class Ledger:
-    """Writes facts. `checkpoint` is called with the name of each step that a crash could interrupt."""
+    """Writes facts. `checkpoint` is called with the name of each step that a crash could interrupt.
+
+    `also` writes what follows from changed orders, each as it was and is, in the same transaction.
+    """
 
     def __init__(
         self,
@@ -82,11 +86,13 @@ class Ledger:
         redis: Redis,
         checkpoint: Callable[[str], None] = lambda step: None,
         review_ttl_ms: int = REVIEW_TTL_MS,
+        also: Also | None = None,
     ) -> None:
         self._database = database
         self._redis = redis
         self._checkpoint = checkpoint
         self._review_ttl_ms = review_ttl_ms
+        self._also = also
         self._unsettled: dict[str, Order] = {}
         self._ended_entries: list[tuple[int, str]] = []
         self._doubtful_cancels: list[CancelRequested] = []  # of orders that are not in the books
@@ -197,7 +203,10 @@ class Ledger:
             if rejecting:
                 for change in changes:
                     change.reject()
-            await _save(connection, [change for change in changes if change.after is not change.before])
+            changed = [change for change in changes if change.after is not change.before]
+            await _save(connection, changed)
+            if self._also:
+                await self._also(connection, [(change.before, change.after) for change in changed])
             self._checkpoint("before commit")
         self._checkpoint("after commit")
         for change in changes:

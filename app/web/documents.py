@@ -31,6 +31,8 @@ Routes = Sequence[tuple[str, Sequence[BaseRoute]]]  # what their addresses begin
 PATH_PARAMETERS = {
     "slug": ("The name of a sale in addresses.", {"type": "string", "pattern": f"^{SLUG.pattern}$"}),
     "order_id": ("An order's id.", {"type": "string", "pattern": f"^{ORDER_ID.pattern}$"}),
+    "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
+    "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "provider": ("A payment provider.", {"type": "string"}),
     "code": ("A problem's code.", {"enum": sorted(KINDS)}),
 }

@@ -67,3 +67,8 @@ def idempotency_key(request: Request) -> str:
     if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
         raise invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable ASCII characters are needed")
     return key
+
+
+def optional_idempotency_key(request: Request) -> str:
+    """The Idempotency-Key; "" without one. Raises Problem `invalid`."""
+    return idempotency_key(request) if "idempotency-key" in request.headers else ""

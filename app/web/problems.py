@@ -112,6 +112,12 @@ KINDS = {
             "Check the address. An order is shown only to the buyer who placed it.",
         ),
         Kind(
+            "unknown_ticket",
+            404,
+            "This is no ticket for here.",
+            "The code is not one of ours, or its ticket is for another event than this door or this key is.",
+        ),
+        Kind(
             "not_joined",
             404,
             "This buyer has no place in the queue. Join first.",
@@ -156,6 +162,12 @@ KINDS = {
             "Only an order that is held or waits for its payment can be given back.",
         ),
         Kind(
+            "already_used",
+            409,
+            "This ticket was used already.",
+            "`used_at` and `gate` say when and where it was let in. A ticket lets one in once.",
+        ),
+        Kind(
             "not_open",
             409,
             "Only an open sale can be paused.",
@@ -166,6 +178,12 @@ KINDS = {
             410,
             "The sale is closed.",
             "It takes no more buyers or orders. Orders that were placed stay as they are.",
+        ),
+        Kind(
+            "void",
+            410,
+            "This ticket is not good any more.",
+            "Its order was refunded, or it was handed to somebody else, who has a new code for it.",
         ),
         Kind(
             "sold_out",

@@ -16,6 +16,7 @@ from app.organisers.sessions import Sessions
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
+from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
 from app.watch.metrics import BORROWED, SOCKETS
 from app.web.draining import Draining
@@ -34,6 +35,7 @@ class Services:
     providers: Providers
     hub: Hub
     tokens: Tokens
+    ticket_keys: TicketKeys
     events: Events
     sales: Sales
     dashboard: Dashboard

@@ -16,6 +16,7 @@ from tests.world.waiting import until
 
 SECRETS = {
     "SECRET_KEY": "k" * 48,
+    "TICKET_KEYS": "A:" + "dGlj" * 10 + "dGk=",
     "SANDBOX_API_KEY": "sk_" + "a" * 48,
     "SANDBOX_WEBHOOK_SECRET": "whsec_" + "d3d3" * 12,
 }

@@ -55,6 +55,8 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "token": token,
             "slug": sale.slug,
             "order_id": order_id,
+            "ticket_id": "0a" * 16,
+            "ticket_code": "A1.AAAA",
             "provider": "sandbox",
             "code": "limit",
             "sku_id": str(sale.skus[0].id),

@@ -37,6 +37,9 @@ FORMS = {
     "orders.buyer_id": (BUYER, "0a" * 16),
     "orders.status": (WORD, "PENDING"),
     "order_items.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "tickets.id": (BUYER, "0a" * 16),  # app.tickets.issuing makes them
+    "tickets.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "tickets.status": (WORD, "VALID"),
     "order_links.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "payments.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "payments.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),

@@ -29,7 +29,7 @@ def known(process: str) -> set[str]:
 def test_the_table() -> None:
     assert EVERYTHING.keys() & SECRETS == SECRETS, "this test knows them all"
     signs = {"SECRET_KEY", "SECRET_KEYS"}
-    assert known("web") == SERVERS | signs | {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
+    assert known("web") == SERVERS | signs | {"TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
     assert known("refunds") == known("reconcile") == SERVERS | {"SANDBOX_API_KEY"}
     assert known("sandbox") == {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
     assert known("crowd") == set()

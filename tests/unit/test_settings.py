@@ -19,6 +19,10 @@ def webhook_secret(key: bytes) -> str:
     return "whsec_" + base64.b64encode(key).decode()
 
 
+def ticket_key(seed: bytes, key_id: str = "A") -> str:
+    return f"{key_id}:{base64.b64encode(seed).decode()}"
+
+
 SERVERS = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "DATABASE_URL": "mysql+asyncmy://app:secret@127.0.0.1:3306/ticketcraze",
@@ -27,6 +31,7 @@ SERVERS = {
 NEEDED = {
     **SERVERS,
     "SECRET_KEY": "k" * 32,
+    "TICKET_KEYS": ticket_key(b"t" * 32),
     "SANDBOX_URL": "http://127.0.0.1:8001",
     "SANDBOX_API_KEY": "sk_" + "1" * 24,
     "SANDBOX_WEBHOOK_SECRET": webhook_secret(b"w" * 24),
@@ -204,6 +209,24 @@ def test_a_webhook_secret_that_is_none_is_refused(secret: str) -> None:
     assert "SANDBOX_WEBHOOK_SECRET" in refused({**NEEDED, "SANDBOX_WEBHOOK_SECRET": secret})
 
 
+@pytest.mark.parametrize(
+    "ring",
+    [
+        "t" * 44,
+        ticket_key(b"t" * 31),
+        ticket_key(b"t" * 32, "a"),
+        ticket_key(b"t" * 32, "A" * 9),
+        "A:\N{SNOWMAN}",
+        " ".join(ticket_key(b"t" * 32, str(n)) for n in range(9)),
+    ],
+    ids=["no id", "short", "small letter", "long id", "not base64", "too many"],
+)
+def test_keys_of_tickets_that_are_none_are_refused(ring: str) -> None:
+    reason = refused({**NEEDED, "TICKET_KEYS": ring})
+    assert "TICKET_KEYS" in reason
+    assert "dHR0" not in reason, "a secret is not told"
+
+
 def test_production_takes_secrets_of_its_own() -> None:
     assert Settings.from_environment(PRODUCTION).secure
 
@@ -212,6 +235,7 @@ def test_production_takes_secrets_of_its_own() -> None:
     ("name", "secret"),
     [
         ("SECRET_KEY", DEVELOPMENT_MARK + "k" * 32),
+        ("TICKET_KEYS", ticket_key(DEVELOPMENT_MARK.encode() + b"t" * 21)),
         ("SANDBOX_API_KEY", DEVELOPMENT_MARK),
         ("SANDBOX_WEBHOOK_SECRET", webhook_secret(DEVELOPMENT_MARK.encode() + b"w" * 24)),
     ],
@@ -221,7 +245,7 @@ def test_production_refuses_a_development_secret_and_development_does_not(name: 
     Settings.from_environment({**NEEDED, name: secret})
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"])
 def test_production_refuses_what_the_local_stack_generates(name: str) -> None:
     assert "development secret" in refused({**PRODUCTION, name: SECRETS[name]()})
 

@@ -19,6 +19,7 @@ def environment_for(folder: Path, merchant_port: int, sandbox_port: int) -> dict
         "DATABASE_URL": "mysql://127.0.0.1:1/none",
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "SECRET_KEY": "k" * 32,
+        "TICKET_KEYS": "A:" + base64.b64encode(b"t" * 32).decode(),
         "PUBLIC_URL": f"http://{HOST}:{merchant_port}",
         "SANDBOX_URL": f"http://{HOST}:{sandbox_port}",
         "SANDBOX_PORT": str(sandbox_port),

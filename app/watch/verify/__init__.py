@@ -1,7 +1,7 @@
 """What must always be true, checked against the running servers: `ticketcraze verify`.
 
 1 to 6 hold at every instant, in the middle of a sale too: Redis is read by one script an event, MySQL in one
-snapshot. 7 to 11 compare the parts with each other, so they count only when nothing is on its way between them.
+snapshot. 7 to 12 compare the parts with each other, so they count only when nothing is on its way between them.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from app.watch.verify.charges import check_charges
 from app.watch.verify.finding import Figures, Finding
 from app.watch.verify.rest import check_answers, check_leaks, check_motion, read_motion
 from app.watch.verify.stock import check_holds, check_sum, compare, read_sales
+from app.watch.verify.tickets import check_tickets
 
 MOST_EVENTS = 10_000
 NAMED_IN_DETAIL = 5
@@ -38,6 +39,7 @@ TITLES = {
     9: "Every order that was answered exists once, and no other",
     10: "No hold is overdue, and no process is silent or leaks",
     11: "Every charge of a provider is booked, for an order or on its way back",
+    12: "As many tickets are good as were bought, and each was let in once at most",
 }
 
 
@@ -57,7 +59,7 @@ async def verify(
 ) -> list[Check]:
     """Checks one event, or all of them for None: 1 to 6 without `at_rest_seconds`.
 
-    With it: waits this many seconds at most until nothing is on its way, then checks all eleven. If something
+    With it: waits this many seconds at most until nothing is on its way, then checks all twelve. If something
     happened while it looked, it looks again, as long as there is time.
 
     Raises RedisError, DatabaseUnavailable, KafkaUnavailable.
@@ -78,6 +80,7 @@ async def verify(
                     _check(9, await check_answers(redis, database, events, event_id)),
                     _check(10, await check_leaks(redis, database, events)),
                     _check(11, await check_charges(settings, database, events, event)),
+                    _check(12, await _check_tickets(database, event_id)),
                 ]
                 if time.monotonic() >= deadline:
                     return checks
@@ -102,6 +105,11 @@ async def _check_always(
             _check(6, await books.check_transactions()),
             _check(7, compare(events, sales, await books.stock())),
         ]
+
+
+async def _check_tickets(database: Database, event_id: int | None) -> Finding:
+    async with snapshot(database) as connection:
+        return await check_tickets(connection, event_id)
 
 
 def _check(number: int, finding: Finding) -> Check:

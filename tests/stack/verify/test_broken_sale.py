@@ -179,6 +179,34 @@ async def a_refund_does_not_come_back(world: World) -> None:
     await world.write(*refund_asked(await world.read(world.orders["confirmed"]), 100))
 
 
+async def a_ticket_is_gone(world: World) -> None:
+    await world.execute("DELETE FROM tickets WHERE order_id = %s", world.orders["confirmed"])
+
+
+async def a_ticket_is_good_twice(world: World) -> None:
+    await world.execute(
+        "INSERT INTO tickets (id, order_id, event_id, sku_id, number, issue, status, issued_at)"
+        " SELECT %s, order_id, event_id, sku_id, number, 2, 'VALID', issued_at FROM tickets WHERE order_id = %s",
+        secrets.token_hex(16),
+        world.orders["confirmed"],
+    )
+
+
+async def a_ticket_of_a_refunded_order_is_good(world: World) -> None:
+    await world.execute(
+        "UPDATE tickets SET status = 'VALID', ended_at = NULL WHERE order_id = %s", world.orders["refunded"]
+    )
+
+
+async def a_used_ticket_is_good_again(world: World) -> None:
+    await world.execute(
+        "UPDATE tickets SET status = 'USED', gate = 'A', ended_at = issued_at WHERE order_id = %s",
+        world.orders["confirmed"],
+    )
+    assert await world.failing() == {}, "a used one counts as a bought one"
+    await world.execute("UPDATE tickets SET status = 'VALID' WHERE order_id = %s", world.orders["confirmed"])
+
+
 @pytest.mark.parametrize(
     ("breakage", "says"),
     [
@@ -194,7 +222,7 @@ async def a_refund_does_not_come_back(world: World) -> None:
         (a_buyer_is_over_the_limit, {2: "over the limit"}),
         (a_buyers_ticket_is_not_counted, {2: "7 tickets held and sold, buyers have 6"}),
         (the_books_sell_one_more, {3: "sold 6", 7: "MySQL"}),
-        (an_order_takes_one_more, {3: "orders say 2 and 6", 4: "its items cost 90"}),
+        (an_order_takes_one_more, {3: "orders say 2 and 6", 4: "its items cost 90", 12: "1 are good"}),
         (the_audit_has_a_line_too_many, {3: "the audit says"}),
         (the_audit_lacks_a_line, {3: "the audit says"}),
         (a_total_is_wrong, {4: "total 45.01, its items cost 45.00"}),
@@ -216,6 +244,10 @@ async def a_refund_does_not_come_back(world: World) -> None:
         (an_order_went_to_another_buyer, {9: "another buyer or key"}),
         (an_order_is_not_in_the_books, {9: "answered, and not in the books"}),
         (a_hold_is_overdue, {10: "past its end"}),
+        (a_ticket_is_gone, {12: "CONFIRMED with 1 tickets of sku"}),
+        (a_ticket_is_good_twice, {12: "is good 2 times"}),
+        (a_ticket_of_a_refunded_order_is_good, {12: "REFUNDED with 0 tickets"}),
+        (a_used_ticket_is_good_again, {12: "its end says otherwise"}),
     ],
 )
 def test_what_is_broken_is_told_and_nothing_else(

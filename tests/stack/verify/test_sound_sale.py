@@ -31,7 +31,7 @@ def test_a_sale_in_which_everything_happened_is_sound(own_env: dict[str, str]) -
     async def story(world: World) -> None:
         await live_a_little(world)
         checks = await world.check()
-        assert {number: check.detail for number, check in checks.items()} == dict.fromkeys(range(1, 12), "")
+        assert {number: check.detail for number, check in checks.items()} == dict.fromkeys(range(1, 13), "")
         assert all(check.ok for check in checks.values())
         assert checks[1].figures == {
             "events": 1, "skus": 2, "capacity": CAPACITY + 10, "available": CAPACITY + 3, "held": 2, "sold": 5,
@@ -49,6 +49,7 @@ def test_a_sale_in_which_everything_happened_is_sound(own_env: dict[str, str]) -
         }
         assert checks[6].figures == {"transactions": 14}
         assert checks[9].figures == {"answers": 12, "orders": 12, "rejected": 0}
+        assert checks[12].figures == {"good": 5, "used": 0, "void": 1}
 
     in_a_world(own_env, story)
 
