@@ -37,8 +37,8 @@ from app.watch.metrics import bury, written_figures
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web.admin import api as admin_api
-from app.web.admin import pages as admin_pages
 from app.web.admin import door, session
+from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, draw, pages, tickets
 from app.web.buyer.socket import buyer_socket

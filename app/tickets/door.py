@@ -37,7 +37,8 @@ async def use(
 ) -> Entry | None:
     """Lets a ticket in, if it is good; of two doors that ask at once one is told yes. None: there is none such.
 
-    The same `use_key` is told yes again: it is the same scan. `at_ms` is when a scanner without a network let it in, never later than now. Raises DatabaseUnavailable.
+    The same `use_key` is told yes again: it is the same scan. `at_ms` is when a scanner without a network let the
+    ticket in, never later than now. Raises DatabaseUnavailable.
     """
     now = now_ms()
     used_at = to_datetime(min(now, at_ms) if at_ms else now)

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,7 +15,8 @@ from tests.stack.bad_input.world import refused
 from tests.stack.tickets.conftest import Shop
 from tests.stack.tickets.test_tickets import hand_on
 from tests.world.buyers import make_event
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 
 
 def door_key(stack: Stack, *words: str) -> str:
@@ -36,13 +36,14 @@ class Door:
 
     def use(self, code: str, scan: str = "", **body: Any) -> httpx.Response:
         headers = {**self.headers, **({"Idempotency-Key": scan} if scan else {})}
-        body_ = {"json": body} if body else {}
-        return httpx.post(f"{self.address}/{code}/use", headers=headers, trust_env=False, timeout=20, **body_)
+        with httpx.Client(headers=headers, trust_env=False, timeout=20) as client:
+            address = f"{self.address}/{code}/use"
+            return client.post(address, json=body) if body else client.post(address)
 
 
 @pytest.fixture(scope="module")
-def door(shop: Shop) -> Iterator[Door]:
-    yield Door(shop.stack, door_key(shop.stack, "--event", shop.sale.slug))
+def door(shop: Shop) -> Door:
+    return Door(shop.stack, door_key(shop.stack, "--event", shop.sale.slug))
 
 
 def test_a_ticket_lets_one_in_and_the_next_is_told_when_and_where(shop: Shop, door: Door) -> None:
