@@ -87,6 +87,7 @@ CREATE TABLE orders (
     request_hash    CHAR(64)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     placed_at       DATETIME(3)   NOT NULL,
     expires_at      DATETIME(3)   NOT NULL,
+    extended        BOOLEAN       NOT NULL DEFAULT FALSE, -- the buyer got more time to pay, which there is once
     updated_at      DATETIME(3)   NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order

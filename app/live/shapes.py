@@ -169,6 +169,12 @@ class HeldOrder(Struct, frozen=True):
     receipt: str
 
 
+class Extension(Struct, frozen=True):
+    """There is more time, until `expires_at`."""
+
+    expires_at: Time
+
+
 class CanceledOrder(Struct, frozen=True):
     """An order that was asked to be given back, and its status at that moment."""
 
@@ -216,6 +222,7 @@ class OrderFacts(Struct, frozen=True):
     expires_at: Time
     items: list[OrderLine]
     payments: list[OrderPayment]
+    extended: Annotated[bool, Meta(description="More time to pay was asked for, which there is once.")] = False
     link: Annotated[str | None, Meta(description="Shows this order to whoever has it, once it is paid.")] = None
 
 
@@ -403,5 +410,6 @@ def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFac
             OrderPayment(p.id, p.kind, p.status, p.amount_minor, p.currency, iso(p.created_at_ms))  # type: ignore[arg-type]
             for p in order.payments
         ],
+        extended=order.extended,
         link=link,
     )

@@ -26,8 +26,9 @@ for i = 1, count do
         if claim ~= 'none' then missing = missing + 1 end
     elseif tonumber(version) >= tonumber(order[5]) then
         local buyer, was = order[1], order[4]
-        -- a review ends when the books say; any other end is Redis's own
-        if status ~= 'REVIEW' then end_ms = order[7] end
+        -- a review ends when the books say, anything else when the later of both says: an extended hold reaches
+        -- the books after Redis, and a Redis that was rebuilt after the books
+        if status ~= 'REVIEW' and tonumber(order[7]) > tonumber(end_ms) then end_ms = order[7] end
         if was ~= claim then
             for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
                 redis.call('HINCRBY', KEYS[1], sku .. ':' .. field(was), -quantity)

@@ -50,6 +50,13 @@ class CancelRequested(_Fact, frozen=True, kw_only=True, tag="CancelRequested"):
     outbox_id: str
 
 
+class HoldExtended(_Fact, frozen=True, kw_only=True, tag="HoldExtended"):
+    """The buyer got more time to pay: the hold ends at `expires_at_ms`. Travels through the outbox."""
+
+    expires_at_ms: TimeMs
+    outbox_id: str
+
+
 class PaymentStarted(_Fact, frozen=True, kw_only=True, tag="PaymentStarted"):
     """The buyer was sent to the provider: one attempt at paying."""
 
@@ -108,6 +115,7 @@ class RefundFailed(_Fact, frozen=True, kw_only=True, tag="RefundFailed"):
 Fact = (
     OrderPlaced
     | CancelRequested
+    | HoldExtended
     | PaymentStarted
     | PaymentSucceeded
     | PaymentFailed
@@ -117,6 +125,9 @@ Fact = (
     | RefundFailed
 )
 
+
+# What the buyer asked Redis for travels through the outbox, and ends its entry once it is in the books.
+OUTBOX_FACTS = (OrderPlaced, CancelRequested, HoldExtended)
 
 # What msgspec raises on bytes that are no JSON, not UTF-8, of another form, or nested without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

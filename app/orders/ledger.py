@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from app.ids import event_of
 from app.infra.mysql import Connection, Database, in_list
 from app.infra.redis import NotReady
-from app.orders.facts import CancelRequested, Fact, Item, OrderPlaced, PaymentSucceeded
+from app.orders.facts import OUTBOX_FACTS, CancelRequested, Fact, HoldExtended, Item, OrderPlaced, PaymentSucceeded
 from app.orders.lifecycle import (
     REVIEW_TTL_MS,
     UNKNOWN,
@@ -95,7 +95,7 @@ class Ledger:
         self._also = also
         self._unsettled: dict[str, Order] = {}
         self._ended_entries: list[tuple[int, str]] = []
-        self._doubtful_cancels: list[CancelRequested] = []  # of orders that are not in the books
+        self._doubtful: list[CancelRequested | HoldExtended] = []  # of orders that are not in the books
         self._answers: list[tuple[OrderPlaced, Order]] = []  # refused, and what the books have for the same key
         self._to_repair: set[int] = set()
 
@@ -121,7 +121,7 @@ class Ledger:
         """Makes Redis follow what was written. Raises RedisError; what is not settled stays for the next call."""
         for refused, written in self._answers:
             await correct_answer(self._redis, refused, written)
-        await self._end_doubtful_cancels()
+        await self._end_doubtful()
         orders: dict[int, list[Order]] = defaultdict(list)
         entries: dict[int, list[str]] = defaultdict(list)
         for order in self._unsettled.values():
@@ -135,14 +135,14 @@ class Ledger:
         for event_id in self._to_repair:
             await request_repair(self._redis, event_id)
         self._answers.clear()
-        self._doubtful_cancels.clear()
+        self._doubtful.clear()
         self._unsettled.clear()
         self._ended_entries.clear()
         self._to_repair.clear()
 
-    async def _end_doubtful_cancels(self) -> None:
-        """Ends the outbox entry of a cancellation whose order will never be in the books."""
-        for fact in self._doubtful_cancels:
+    async def _end_doubtful(self) -> None:
+        """Ends the outbox entries of what was asked for an order that will never be in the books."""
+        for fact in self._doubtful:
             order = await held_order(self._redis, fact.order_id)
             if order is None or order.status == "REJECTED":
                 self._ended_entries.append((event_of(fact.order_id), fact.outbox_id))
@@ -177,7 +177,7 @@ class Ledger:
 
     async def _refuse(self, fact: Fact) -> None:
         """Notes what becomes of a fact that can never be written: an order is rejected where it is held."""
-        if isinstance(fact, OrderPlaced | CancelRequested):
+        if isinstance(fact, OUTBOX_FACTS):
             self._ended_entries.append((event_of(fact.order_id), fact.outbox_id))
         if isinstance(fact, OrderPlaced):
             rejected = Order(
@@ -210,12 +210,12 @@ class Ledger:
             self._checkpoint("before commit")
         self._checkpoint("after commit")
         for change in changes:
-            outbox = [f for f in by_order[change.after.id] if isinstance(f, OrderPlaced | CancelRequested)]
+            outbox = [f for f in by_order[change.after.id] if isinstance(f, OUTBOX_FACTS)]
             if change.after.status != UNKNOWN:
                 self._unsettled[change.after.id] = change.after
                 self._ended_entries += [(change.after.event_id, fact.outbox_id) for fact in outbox]
             else:
-                self._doubtful_cancels += [fact for fact in outbox if isinstance(fact, CancelRequested)]
+                self._doubtful += [fact for fact in outbox if not isinstance(fact, OrderPlaced)]
 
     async def _fold(self, order: Order, facts: list[Fact], reclaiming: "_Reclaiming") -> Change:
         change = Change(order)
@@ -279,11 +279,11 @@ async def _check_transactions(connection: Connection, charges: list[PaymentSucce
 
 _INSERT_ORDERS = """
     INSERT INTO orders (id, event_id, buyer_id, status, version, total, currency, idempotency_key, request_hash,
-                        placed_at, expires_at, updated_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+                        placed_at, expires_at, extended, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_ORDERS = f"""{_INSERT_ORDERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), expires_at = VALUES(expires_at),
-                            updated_at = VALUES(updated_at)"""
+                            extended = VALUES(extended), updated_at = VALUES(updated_at)"""
 _INSERT_ITEMS = "INSERT INTO order_items (order_id, sku_id, quantity, price) VALUES (%s, %s, %s, %s)"
 _INSERT_PAYMENTS = """
     INSERT INTO payments (id, order_id, kind, parent_id, provider, transaction_id, amount, currency, status,
@@ -353,6 +353,7 @@ def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:
         order.request_hash,
         to_datetime(order.placed_at_ms),
         to_datetime(order.expires_at_ms),
+        order.extended,
         now,
     )
 

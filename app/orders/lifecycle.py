@@ -24,6 +24,7 @@ from app.ids import derived_id
 from app.orders.facts import (
     CancelRequested,
     Fact,
+    HoldExtended,
     HoldLapsed,
     Item,
     OrderPlaced,
@@ -69,6 +70,7 @@ class Order(msgspec.Struct, frozen=True):
     currency: str = ""
     placed_at_ms: int = 0
     expires_at_ms: int = 0
+    extended: bool = False  # the buyer got more time to pay, which there is once
     idempotency_key: str = ""
     request_hash: str = ""
     payments: tuple[Payment, ...] = ()
@@ -150,6 +152,12 @@ def _order_placed(order: Order, fact: OrderPlaced, _: Given) -> Order:
 
 def _cancel_requested(order: Order, fact: CancelRequested, _: Given) -> Order:
     return replace(order, status="CANCELED") if order.status == "PENDING" else order
+
+
+def _hold_extended(order: Order, fact: HoldExtended, _: Given) -> Order:
+    if order.status != "PENDING" or order.extended:
+        return order
+    return replace(order, extended=True, expires_at_ms=max(order.expires_at_ms, fact.expires_at_ms))
 
 
 def _hold_lapsed(order: Order, fact: HoldLapsed, _: Given) -> Order:
@@ -338,6 +346,7 @@ def _swapped(payments: tuple[Payment, ...], old: Payment, new: Payment) -> tuple
 _EFFECTS: Final[dict[type[Any], Callable[[Order, Any, Given], Order]]] = {
     OrderPlaced: _order_placed,
     CancelRequested: _cancel_requested,
+    HoldExtended: _hold_extended,
     HoldLapsed: _hold_lapsed,
     PaymentStarted: _payment_started,
     PaymentFailed: _payment_failed,

@@ -140,6 +140,7 @@ async def read_orders(
             currency=row["currency"],
             placed_at_ms=to_ms(row["placed_at"]),
             expires_at_ms=to_ms(row["expires_at"]),
+            extended=bool(row["extended"]),
             idempotency_key=row["idempotency_key"],
             request_hash=row["request_hash"],
             payments=tuple(payments.get(row["id"], ())),
@@ -197,6 +198,7 @@ async def _held_orders(redis: Redis, order_ids: Iterable[str]) -> list[Order]:
             currency=record["currency"],
             placed_at_ms=int(record["placed_at_ms"]),
             expires_at_ms=int(record["expires_at_ms"]),
+            extended="extended" in record,
         )
         for order_id, record in zip(ids, records, strict=True)
         if record

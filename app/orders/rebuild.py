@@ -278,8 +278,9 @@ class _Rebuild:
                 _stopped_ms(self._pauses, order.placed_at_ms),
                 order.idempotency_key,
                 order.request_hash,
-                # a review moves an order's end, and the answer stays as it was
+                # a review and more time move an order's end, and the answer stays as it was
                 min(order.expires_at_ms, order.placed_at_ms + self._hold_ttl_ms),
+                "1" if order.extended else "0",
             ]
         return names, args
 

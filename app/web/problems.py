@@ -18,6 +18,7 @@ from app.infra.redis import NotReady
 from app.orders.reservations import Refused
 from app.sale.events import UnknownEvent
 from app.sale.waiting_room import NotJoined, SaleClosed, WaitingRoomFull
+from app.units import iso
 from app.web.rendering import page
 
 log = logging.getLogger(__name__)
@@ -154,6 +155,18 @@ KINDS = {
             "This order cannot be paid now.",
             "`order_status` says why: HELD is written down in a moment; an order that lapsed, was paid or given"
             " back is final.",
+        ),
+        Kind(
+            "already_extended",
+            409,
+            "This was given more time already.",
+            "There is more time once, for a pass and for each order. `expires_at` is when it ends.",
+        ),
+        Kind(
+            "not_extendable",
+            409,
+            "This order holds nothing that could be held for longer.",
+            "Only an order that is held or waits for its payment can get more time, before its `expires_at`.",
         ),
         Kind(
             "not_cancelable",
@@ -369,7 +382,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def refusal_of(refused: Refused) -> Problem:
-    """What reserve.lua said, as a problem."""
+    """What a script about an order or a pass said, as a problem."""
     match refused.answer:
         case ("SOLD_OUT", sku_id, available):
             return Problem("sold_out", sku_id=int(sku_id), available=available)
@@ -377,6 +390,10 @@ def refusal_of(refused: Refused) -> Problem:
             return Problem("limit", has=has, limit=limit)
         case ("UNKNOWN_SKU", sku_id):
             return invalid(f"sku {sku_id} is not on sale here")
+        case ("ALREADY", end_ms):
+            return Problem("already_extended", expires_at=iso(end_ms))
+        case ("NOT_HELD",) | ("UNKNOWN",):
+            return Problem("not_extendable")
         case ("TOO_MANY",):
             return Problem("too_many", "You have placed as many orders as one buyer may.")
         case (answer, *_) if str(answer).lower() in KINDS:  # the others are named alike

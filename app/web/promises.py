@@ -68,6 +68,14 @@ OPTIONAL_KEY = Parameter(
 )
 
 
+REPEAT_KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "Sent again with the same key, the call gets the same answer.",
+    _KEY_SCHEMA,
+)
+
+
 class JsonLines(msgspec.Struct, frozen=True):
     """An answer of many lines, each of which is JSON of this type."""
 

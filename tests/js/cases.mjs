@@ -19,10 +19,10 @@ function order([status, charge, { paid = 9000, refund, ...more } = {}], i) {
   };
 }
 
-export const cases = table.cases.map(({ event, skus = [[300, 0]], place = null, orders = [], page, staying, returned, ...expected }) => ({
+export const cases = table.cases.map(({ event, skus = [[300, 0]], place = null, orders = [], page, staying, returned, extended_pass, ...expected }) => ({
   ...expected,
   state: {
-    page, staying, returned, place,
+    page, staying, returned, extended_pass, place,
     event: {
       slug: "night", name: "Night", sale: "open", opens_at: "2026-11-23T18:00:00.000Z",
       starts_at: "2026-12-24T20:00:00.000Z", doors_at: null, venue: "Grand Hall", accent: "#7c3aed", notice: null,

@@ -10,6 +10,7 @@ from redis import Redis
 
 from app.infra.keys import key, live_channel
 from app.live.news import Admitted, Lapsed, Left, Orders, Sale, decode
+from app.units import iso
 from tests.world.buyers import api, join, make_event, order, until_status
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
@@ -19,6 +20,7 @@ LUA = Path(__file__).parent.parent.parent / "app" / "lua"
 # Which test below hears which script; the scripts that publish are found by reading them.
 HEARD = {
     "settle": {"orders"},
+    "extend_pass": {"admitted"},
     "admit": {"admitted", "lapsed"},
     "leave": {"left"},
     "set_state": {"sale"},
@@ -71,6 +73,9 @@ def test_what_the_scripts_of_a_sale_publish_is_read(stack: Stack, redis: Redis) 
         listener.until(Sale)  # draw_end.lua
         came_in = listener.until(Admitted)
         assert set(came_in.numbers) <= {1, 2}
+        more = buyer.post(f"/events/{sale.slug}/queue/extend").json()["expires_at"]
+        again = listener.until(Admitted)
+        assert (again.buyers, len(again.numbers), iso(again.expires_at_ms)) == (again.buyers[:1], 1, more)
         order_id = order(buyer, sale, 2).json()["order_id"]
         told = listener.until(Orders).orders[0]
         assert (told.order_id, told.status, told.total) == (order_id, "PENDING", 9_000)

@@ -6,6 +6,7 @@ from app.ids import derived_id
 from app.orders.facts import (
     CancelRequested,
     Fact,
+    HoldExtended,
     HoldLapsed,
     Item,
     OrderPlaced,
@@ -23,7 +24,9 @@ ITEMS = (Item(sku_id=1, quantity=2, price_minor=3_000), Item(sku_id=2, quantity=
 TOTAL = 9_000
 HOLD_ENDS_MS = 1_000_000
 AT_MS = 900_000
+EXTENDED_MS = HOLD_ENDS_MS + 100_000
 REVIEW_ENDS_MS = HOLD_ENDS_MS + REVIEW_TTL_MS
+EXTENDED_REVIEW_MS = EXTENDED_MS + REVIEW_TTL_MS
 
 
 def placed() -> OrderPlaced:
@@ -45,6 +48,16 @@ def placed() -> OrderPlaced:
 
 def canceled() -> CancelRequested:
     return CancelRequested(fact_id="cancel", order_id=ORDER_ID, occurred_at_ms=AT_MS, outbox_id="1-1")
+
+
+def extended(ends_ms: int = EXTENDED_MS) -> HoldExtended:
+    return HoldExtended(
+        fact_id=f"extended to {ends_ms}",
+        order_id=ORDER_ID,
+        occurred_at_ms=AT_MS,
+        expires_at_ms=ends_ms,
+        outbox_id="1-2",
+    )
 
 
 def lapsed(hold_ended_ms: int = HOLD_ENDS_MS) -> HoldLapsed:
@@ -140,6 +153,7 @@ def histories(draw: st.DrawFn) -> list[tuple[Fact, bool | None]]:
     amounts = st.sampled_from([(TOTAL, "USD")] * 5 + [(TOTAL - 1, "USD"), (2 * TOTAL, "USD"), (TOTAL, "EUR")])
     always: list[Fact] = [
         *(canceled(), lapsed(), lapsed(HOLD_ENDS_MS - 1), lapsed(REVIEW_ENDS_MS)),
+        *(extended(), extended(EXTENDED_MS + 1), lapsed(EXTENDED_MS), lapsed(EXTENDED_REVIEW_MS)),
         *(started("try 1"), started("try 2"), declined("try 1"), declined("try 2")),
         *(paid(f"tx {n}", draw(st.sampled_from(["try 1", "try 2"])), *draw(amounts)) for n in (1, 2, 3)),
         *(refunded("nobody's"), refund_refused("nobody's"), refund_asked("for nothing", "nobody's", TOTAL)),

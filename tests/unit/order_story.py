@@ -5,6 +5,7 @@ from collections import Counter
 from app.orders.facts import (
     CancelRequested,
     Fact,
+    HoldExtended,
     HoldLapsed,
     OrderPlaced,
     PaymentStarted,
@@ -13,8 +14,8 @@ from app.orders.facts import (
     RefundRequested,
     RefundSucceeded,
 )
-from app.orders.lifecycle import UNKNOWN
-from tests.unit.order_facts import HOLD_ENDS_MS, REVIEW_ENDS_MS, TOTAL, own_charge, own_refund
+from app.orders.lifecycle import REVIEW_TTL_MS, UNKNOWN
+from tests.unit.order_facts import HOLD_ENDS_MS, TOTAL, own_charge, own_refund
 
 
 class Story:
@@ -23,6 +24,8 @@ class Story:
     def __init__(self) -> None:
         self.is_placed = False
         self.gave_up = ""
+        self.hold_ends_ms = HOLD_ENDS_MS
+        self.is_extended = False
         self.started: set[str] = set()
         self.charges: dict[str, tuple[int, str]] = {}
         self.transactions: dict[str, str] = {}  # id -> its charge
@@ -46,6 +49,11 @@ class Story:
         if self.is_odd:
             return "REVIEW"
         return self.gave_up or "PENDING"
+
+    @property
+    def review_ends_ms(self) -> int:
+        """When a review of the order ends."""
+        return self.hold_ends_ms + REVIEW_TTL_MS
 
     @property
     def kept(self) -> Counter[str]:
@@ -92,9 +100,11 @@ class Story:
                 self._give_back(self.loose)
             case CancelRequested() if self.status == "PENDING":
                 self.gave_up = "CANCELED"
-            case HoldLapsed() if self.status == "PENDING" and fact.expires_at_ms >= HOLD_ENDS_MS:
+            case HoldExtended() if self.status == "PENDING" and not self.is_extended:
+                self.hold_ends_ms, self.is_extended = fact.expires_at_ms, True
+            case HoldLapsed() if self.status == "PENDING" and fact.expires_at_ms >= self.hold_ends_ms:
                 self.gave_up = "EXPIRED"
-            case HoldLapsed() if self.status == "REVIEW" and fact.expires_at_ms == REVIEW_ENDS_MS:
+            case HoldLapsed() if self.status == "REVIEW" and fact.expires_at_ms >= self.review_ends_ms:
                 self.is_empty = True
                 self._give_back(self.loose)
             case PaymentStarted() if self.is_placed:

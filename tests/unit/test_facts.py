@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.orders.facts import (
     CancelRequested,
     Fact,
+    HoldExtended,
     HoldLapsed,
     Item,
     OrderPlaced,
@@ -54,6 +55,17 @@ GOLDEN: list[tuple[bytes, Fact]] = [
         b'"occurred_at_ms":1764000000001,"version":1,"outbox_id":"1764000000001-0"}',
         CancelRequested(
             fact_id="f2", order_id=ORDER, occurred_at_ms=1_764_000_000_001, outbox_id="1764000000001-0"
+        ),
+    ),
+    (
+        b'{"type":"HoldExtended","fact_id":"f12","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
+        b'"occurred_at_ms":1764000000011,"version":1,"expires_at_ms":1764000600000,"outbox_id":"1764000000011-0"}',
+        HoldExtended(
+            fact_id="f12",
+            order_id=ORDER,
+            occurred_at_ms=1_764_000_000_011,
+            expires_at_ms=1_764_000_600_000,
+            outbox_id="1764000000011-0",
         ),
     ),
     (

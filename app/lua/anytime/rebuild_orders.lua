@@ -6,10 +6,10 @@
 -- ARGV  1 name of the rebuild, "" for a sale that is ready  2 how many orders
 --       then for each: id, buyer, items, tickets, total, currency, status, version, claim, placed_at_ms,
 --       expires_at_ms, how long the sale had been paused before, Idempotency-Key, hash of the request,
---       the end that the buyer was answered with
+--       the end that the buyer was answered with, "1" if the buyer got more time to pay
 -- Answers  "STALE" (another rebuild began, or the sale is not ready), or
 --   {orders whose tickets are not there: they are known now, and hold nothing}
-local FIELDS = 15
+local FIELDS = 16
 local sale = redis.call('HMGET', KEYS[1], 'ready', 'rebuild')
 local name = ARGV[1]
 if name == '' and sale[1] ~= '1' or name ~= '' and sale[2] ~= name then return 'STALE' end
@@ -19,7 +19,7 @@ end
 local homeless = {}
 for i = 1, tonumber(ARGV[2]) do
     local id, buyer, items, tickets, total, currency, status, version, claim, placed_at_ms, expires_at_ms, stopped_ms,
-        key, hash, answered_ms = unpack(ARGV, 3 + FIELDS * (i - 1), 2 + FIELDS * i)
+        key, hash, answered_ms, extended = unpack(ARGV, 3 + FIELDS * (i - 1), 2 + FIELDS * i)
     local record = KEYS[3 + 2 * i]
     local known = redis.call('HMGET', record, 'claim', 'rebuild')
     if name ~= '' or not known[1] then
@@ -50,6 +50,7 @@ for i = 1, tonumber(ARGV[2]) do
             'currency', currency, 'status', status, 'version', version, 'claim', claim,
             'placed_at_ms', placed_at_ms, 'expires_at_ms', expires_at_ms)
         if stopped_ms ~= '0' then redis.call('HSET', record, 'stopped_ms', stopped_ms) end
+        if extended == '1' then redis.call('HSETNX', record, 'extended', '-') end
         if name ~= '' then redis.call('HSET', record, 'rebuild', name) end
         redis.call('HSET', KEYS[4 + 2 * i], key, id .. ' ' .. hash .. ' ' .. total .. ' ' .. answered_ms)
     end

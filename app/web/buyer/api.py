@@ -11,6 +11,7 @@ from app.live.shapes import (
     CanceledOrder,
     EventFacts,
     EventList,
+    Extension,
     HeldOrder,
     JoinedPlace,
     OrderFacts,
@@ -22,6 +23,7 @@ from app.live.shapes import (
     order_facts,
     place_facts,
 )
+from app.orders import more_time
 from app.orders.facts import PaymentStarted, records
 from app.orders.links import renew_link
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
@@ -48,7 +50,17 @@ from app.web.buying import (
 from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
 from app.web.http import Json, idempotency_key, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
-from app.web.promises import CURSOR, IF_NONE_MATCH, KEY, LINK_KEY, OPTIONAL_KEY, RECEIPT, limit, promise
+from app.web.promises import (
+    CURSOR,
+    IF_NONE_MATCH,
+    KEY,
+    LINK_KEY,
+    OPTIONAL_KEY,
+    RECEIPT,
+    REPEAT_KEY,
+    limit,
+    promise,
+)
 from app.web.sales import MAX_EVENTS
 from app.web.services import services_of
 
@@ -132,6 +144,28 @@ async def leave(request: Request, buyer: Buyer) -> Response:
     event = await services.event(request.path_params["slug"])
     await waiting_room.leave(services.redis, event.id, buyer.id)
     return Response(status_code=204)
+
+
+@promise(
+    "Gives more time to choose, once: by as long as the pass was given for.",
+    {200: Extension},
+    "already_extended",
+    "no_pass",
+    "closed",
+    "invalid",
+    parameters=(REPEAT_KEY,),
+)
+@for_buyer
+async def extend_pass(request: Request, buyer: Buyer) -> Response:
+    services = services_of(request)
+    event = await services.event(request.path_params["slug"])
+    check_not_over(event)
+    key = idempotency_key(request) if "idempotency-key" in request.headers else ""
+    try:
+        end_ms = await more_time.extend_pass(services.redis, event.id, buyer.id, key)
+    except Refused as refused:
+        raise refusal_of(refused) from None
+    return Json(Extension(iso(end_ms)))
 
 
 @promise(
@@ -245,6 +279,25 @@ async def cancel_order(request: Request, buyer: Buyer) -> Response:
         except Refused:
             raise Problem("not_cancelable") from None
     return Json(CanceledOrder(order.id, order.status), 202, {"Location": f"/api/v1/orders/{order.id}"})
+
+
+@promise(
+    "Gives more time to pay an order, once: by as long as it was held for at first.",
+    {200: Extension},
+    "already_extended",
+    "not_extendable",
+    "invalid",
+    parameters=(REPEAT_KEY,),
+)
+@for_buyer
+async def extend_order(request: Request, buyer: Buyer) -> Response:
+    key = idempotency_key(request) if "idempotency-key" in request.headers else ""
+    order = await order_of(request, buyer)
+    try:
+        end_ms = await more_time.extend_hold(services_of(request).redis, order.id, order.buyer_id, key)
+    except Refused as refused:
+        raise refusal_of(refused) from None
+    return Json(Extension(iso(end_ms)))
 
 
 @promise(

@@ -144,6 +144,11 @@ def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None)
     return words.clock(left_ms), words(f"{name}.{how}", hour=hour_of(until))
 
 
+def _ends_soon(until: str | None, now_ms: int, paused: bool) -> bool:
+    """Whether a time limit is in its last minute: then there is a warning, and a way to more time."""
+    return bool(until) and not paused and 0 < to_ms(str(until)) - now_ms <= WARNING_MS
+
+
 def _chance_words(state: Json) -> str:
     chance, ahead, left = chance_of(state), _ahead(state), tickets(state, "available")
     if chance == "likely" and ahead == 0:
@@ -274,6 +279,7 @@ def view_of(state: Json, now_ms: int) -> View:
         "door_title": words("door.busy"),
         "door_words": words("door.wait", n=0),
     }
+    may_extend_pass = name == "admitted" and state.get("extended_pass") != place.get("number")
     bought = any(o["status"] in BOUGHT for o in state["orders"])
     flags = {
         "left": where == "left",
@@ -285,6 +291,11 @@ def view_of(state: Json, now_ms: int) -> View:
         "not_joined": not queued and where != "admitted",
         "may_rejoin": event["sale"] != "closed",
         "after_hold": name == "admitted" and f"lapsed.{order['status'] if order else ''}" in words,
+        "extend_pass": may_extend_pass and _ends_soon(place["expires_at"], now_ms, paused),
+        "extend_hold": name in ("held", "paying")
+        and not (order or {}).get("extended")
+        and not state.get("linked")
+        and _ends_soon(open_until, now_ms, paused),
         "declined": bool(charges(order)) and charges(order)[-1]["status"] == "FAILED",
         "receipt": name in PAID_FOR or bool(order and order.get("payments")),
         "bought": bought,

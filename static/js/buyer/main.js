@@ -23,11 +23,13 @@ const first = JSON.parse($("#state").textContent);
 learnServerTime(first.server_now);
 const slug = first.event.slug;
 const stayKey = `tc:stay:${slug}`;
+const extendedKey = `tc:extended:${slug}`; // the number of the place whose pass got more time
 let state = {
   ...first,
   place_at_ms: Date.parse(first.server_now),
   paused_at_ms: Date.parse(first.server_now),
   staying: sessionStorage.getItem(stayKey) === "1",
+  extended_pass: Number(sessionStorage.getItem(extendedKey)),
 };
 let link = "connecting";
 let live = null;
@@ -181,6 +183,17 @@ const reserveChosen = () => attempt(async () => {
   change({ type: "order", version: 0, payments: [], ...answer, items });
 });
 
+// There is more time once. Whoever asks again hears when it ends, and sees no button any more.
+const moreTime = (path, use) => attempt(async () => {
+  try {
+    use((await call("POST", path)).expires_at);
+  } catch (problem) {
+    if (problem.code === "already_extended") use(problem.more.expires_at);
+    throw problem;
+  }
+  say(phrase("said.more_time"));
+});
+
 const actions = {
   reserve: reserveChosen,
   pay: () => attempt(async () => {
@@ -208,6 +221,14 @@ const actions = {
       await poll();
     });
   },
+  extend_pass: () => moreTime(`/api/v1/events/${slug}/queue/extend`, (until) => {
+    const { number } = state.place;
+    sessionStorage.setItem(extendedKey, number);
+    change({ set: { extended_pass: number, place: { ...state.place, expires_at: until } } });
+  }),
+  extend_hold: () => moreTime(`/api/v1/orders/${currentOrder(state).order_id}/extend`, (until) => {
+    change({ type: "order", ...currentOrder(state), extended: true, expires_at: until });
+  }),
   stay() {
     sessionStorage.setItem(stayKey, "1");
     change({ set: { staying: true } });

@@ -13,7 +13,7 @@ const PAID_FOR = ["confirmed", "review", "refunded"];
 function deadline(name, iso, nowMs, stoppedMs) {
   if (!iso) return { clock: phrase("none"), words: "", ending: false };
   const leftMs = Date.parse(iso) - (stoppedMs ?? nowMs);
-  if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true };
+  if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true, over: true };
   const ending = leftMs <= WARNING_MS && stoppedMs === null;
   const how = stoppedMs !== null ? "paused" : ending ? "ending" : "until";
   return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: hourOf(iso) }), ending };
@@ -130,6 +130,8 @@ export function words(state, nowMs) {
       not_joined: !queued && where !== "admitted",
       may_rejoin: event.sale !== "closed",
       after_hold: view === "admitted" && knows(`lapsed.${order?.status}`),
+      extend_pass: view === "admitted" && pass.ending && !pass.over && state.extended_pass !== place.number,
+      extend_hold: ["held", "paying"].includes(view) && hold.ending && !hold.over && !order.extended && !state.linked,
       declined: charges(order).at(-1)?.status === "FAILED",
       receipt: PAID_FOR.includes(view) || Boolean(order?.payments?.length),
       bought: boughtOrders(state).length > 0,

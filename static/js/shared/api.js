@@ -5,9 +5,9 @@ import { learnServerTime } from "./time.js";
 const ANSWER_WITHIN_MS = 12_000;
 
 export class Problem extends Error {
-  constructor(status, { code, title, detail } = {}, retryAfter = null) {
+  constructor(status, { code, title, detail, ...more } = {}, retryAfter = null) {
     super(title ?? code);
-    Object.assign(this, { status, code: code ?? "unreachable", detail: detail || title, retryAfterSeconds: Number(retryAfter) });
+    Object.assign(this, { status, more, code: code ?? "unreachable", detail: detail || title, retryAfterSeconds: Number(retryAfter) });
   }
   // The server has too much to do, or its door is too full: waiting helps.
   get mayPass() {

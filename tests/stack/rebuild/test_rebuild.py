@@ -13,9 +13,10 @@ from app.infra.kafka import open_orders_log
 from app.infra.keys import REPAIRS
 from app.infra.redis import NotReady, Restarted, open_redis
 from app.orders.facts import OrderPlaced
+from app.orders.more_time import extend_hold
 from app.orders.rebuild import Rebuilt, UnderWay, rebuild
 from app.orders.repair import Repair
-from app.orders.reservations import reserve
+from app.orders.reservations import Refused, reserve
 from app.sale.events import set_state
 from app.sale.waiting_room import join, rank_table
 from app.settings import Settings
@@ -371,5 +372,39 @@ def test_the_same_key_gets_the_same_answer_after_a_rebuild(env: dict[str, str], 
         await world.redis.flushall()
         await rebuild_sale(world)
         assert await order() == first
+
+    tell(env, server, story)
+
+
+def test_more_time_to_pay_outlives_a_rebuild_wherever_it_was_on_its_way(
+    env: dict[str, str], server: OwnRedis
+) -> None:
+    async def end_of(world: World, order_id: str) -> float:
+        return float(await world.redis.zscore(world.key("holds"), order_id) or 0)
+
+    async def extend(world: World, order_id: str) -> int:
+        return await extend_hold(world.redis, order_id, await world.buyer_of(order_id), "")
+
+    async def story(world: World, server: OwnRedis) -> None:
+        written, waiting = await world.order(), await world.order()
+        ends = {written: await extend(world, written)}
+        await world.carry()
+        ends[waiting] = await extend(world, waiting)
+        await rebuild_sale(world)  # the outbox has it, the books do not
+        await world.carry()
+        for wiped in (False, True):
+            if wiped:
+                await world.redis.flushall()
+                await rebuild_sale(world)
+            for order_id, end_ms in ends.items():
+                order = await world.read(order_id)
+                assert (order.extended, order.expires_at_ms, await end_of(world, order_id)) == (
+                    True,
+                    end_ms,
+                    end_ms,
+                )
+                with pytest.raises(Refused, match="ALREADY"):
+                    await extend(world, order_id)
+            assert await world.failing() == {}
 
     tell(env, server, story)
