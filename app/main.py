@@ -28,6 +28,7 @@ from app.organisers.dashboard import Dashboard
 from app.organisers.log import AdminLog
 from app.organisers.login import Login
 from app.organisers.sessions import Sessions
+from app.organisers.watching import Watching
 from app.payments.providers import open_providers
 from app.sale.events import read_event
 from app.settings import WEB, BadSetting, Settings
@@ -77,6 +78,7 @@ API = router(
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
     resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
     resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
+    resource("/admin/events/{slug}/history", GET=admin_api.get_history),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
 )
 MACHINES = [
@@ -125,6 +127,7 @@ def create_app(
             events = Events(partial(read_event, database))
             sessions = Sessions(database)
             login = Login(redis, database, sessions, board.processes)
+            watching = Watching(redis)
             app.state.services = Services(
                 settings=settings,
                 redis=redis,
@@ -136,12 +139,13 @@ def create_app(
                 ticket_keys=TicketKeys(settings.ticket_keys),
                 events=events,
                 sales=Sales(redis, database),
-                dashboard=Dashboard(redis, database, board.processes),
+                dashboard=Dashboard(redis, database),
                 draining=draining,
                 sessions=sessions,
                 login=login,
                 admin_log=AdminLog(redis, database),
                 board=board,
+                watching=watching,
             )
             calm_collector()
             async with (
@@ -156,6 +160,7 @@ def create_app(
                 telling.cancel()
                 events.close()
                 login.close()
+                watching.close()
                 with suppress(asyncio.CancelledError):
                     await telling
 

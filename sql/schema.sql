@@ -251,6 +251,24 @@ CREATE TABLE admin_log (
     KEY admin_log_event (event_id, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- Counts of an event's orders and money, kept by the ledger in the transaction that changes them.
+CREATE TABLE figures (
+    event_id INT UNSIGNED NOT NULL,
+    name     VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- app/orders/figures.py has them all
+    amount   BIGINT       NOT NULL,
+    PRIMARY KEY (event_id, name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- How a sale stood: by the minute, and by the second while it was open (those go after some days).
+CREATE TABLE sale_history (
+    event_id     INT UNSIGNED      NOT NULL,
+    step_seconds SMALLINT UNSIGNED NOT NULL,
+    at           DATETIME(3)       NOT NULL,
+    point        TEXT              NOT NULL, -- JSON
+    PRIMARY KEY (event_id, step_seconds, at),
+    KEY sale_history_step (step_seconds, at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- What people and the system did to a sale, for the organiser's feed.
 CREATE TABLE activity (
     id       BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,

@@ -19,6 +19,7 @@ from app.ids import event_of
 from app.infra.mysql import Connection, Database, in_list
 from app.infra.redis import NotReady
 from app.orders.facts import OUTBOX_FACTS, CancelRequested, Fact, HoldExtended, Item, OrderPlaced, PaymentSucceeded
+from app.orders.figures import save_figures
 from app.orders.lifecycle import (
     REVIEW_TTL_MS,
     UNKNOWN,
@@ -324,6 +325,7 @@ async def _save(connection: Connection, changes: list[Change]) -> None:
         _INSERT_AUDIT,
         [(item.sku_id, qty, reason, ref, now) for c in changes for ref, item, qty, reason in c.movements],
     )
+    await save_figures(connection, [(change.before, change.after) for change in changes])
 
 
 async def _save_undecided(connection: Connection, changes: list[Change], now: datetime) -> None:

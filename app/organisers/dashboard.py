@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from app.ids import short_code
 from app.infra.keys import VERDICT, key
 from app.infra.mysql import Database, DatabaseUnavailable
+from app.orders.figures import REFUNDED_ORDERS, read_figures, recount
 from app.orders.refused import count_refused
 from app.organisers.snapshot import (
     Funnel,
@@ -39,7 +40,6 @@ FEED_LENGTH = 30
 MOST_TROUBLE = 20
 REFUNDED = ("PARTIALLY_REFUNDED", "REFUNDED")
 FRESH_SECONDS = 0.9  # whoever asks within this time gets the same snapshot
-REST_FACTOR = 20  # adding up all that was ever sold takes 5% of a host's time at most
 MOST_KEPT = 100
 
 
@@ -91,10 +91,9 @@ class _Books:
 
 
 class Dashboard:
-    """The snapshots of this process, one of `processes`: one a second and event, however many look."""
+    """The snapshots of this process: one a second and event, however many look."""
 
-    def __init__(self, redis: Redis, database: Database, processes: int = 1) -> None:
-        self._rest_factor = REST_FACTOR * processes
+    def __init__(self, redis: Redis, database: Database) -> None:
         self._redis = redis
         self._database = database
         self._snapshots: dict[int, _Kept[Snapshot]] = {}
@@ -133,17 +132,15 @@ class Dashboard:
         kept = self._books.get(event.id)
         if kept and time.monotonic() < kept.until:
             return kept.value
-        began = time.monotonic()
         try:
             books = await _books(self._database, event)
         except DatabaseUnavailable:
             if kept is None:
                 raise
             return kept.value
-        ended = time.monotonic()
         if len(self._books) >= MOST_KEPT:
             self._books.clear()
-        self._books[event.id] = _Kept(books, ended + max(FRESH_SECONDS, (ended - began) * self._rest_factor))
+        self._books[event.id] = _Kept(books, time.monotonic() + FRESH_SECONDS)
         return books
 
 
@@ -258,25 +255,7 @@ def _pace(event: Event, now: _Sale) -> SnapshotPace:
 
 async def _books(database: Database, event: Event) -> _Books:
     async with database.connection() as connection:
-        orders = await connection.fetch_all(
-            "SELECT status, COUNT(*) AS orders FROM orders WHERE event_id = %s GROUP BY status", (event.id,)
-        )
-        revenue = await connection.fetch_all(
-            "SELECT i.sku_id, SUM(i.quantity * i.price) AS amount FROM orders o"
-            " JOIN order_items i ON i.order_id = o.id"
-            " WHERE o.event_id = %s AND o.status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') GROUP BY i.sku_id",
-            (event.id,),
-        )
-        payments = await connection.fetch_all(
-            "SELECT p.status, COUNT(*) AS payments, SUM(p.amount) AS amount FROM orders o"
-            " JOIN payments p ON p.order_id = o.id WHERE o.event_id = %s GROUP BY p.status",
-            (event.id,),
-        )
-        refunded = await connection.fetch_all(
-            "SELECT COUNT(DISTINCT p.order_id) AS orders FROM orders o JOIN payments p ON p.order_id = o.id"
-            " WHERE o.event_id = %s AND p.status = 'REFUNDED'",
-            (event.id,),
-        )
+        figures = await read_figures(connection, event.id)
         in_review = await connection.fetch_all(
             "SELECT o.id, o.total, o.expires_at, p.amount, p.currency FROM orders o"
             " JOIN payments p ON p.order_id = o.id AND p.kind = 'CHARGE' AND p.status = 'COMPLETED'"
@@ -288,12 +267,12 @@ async def _books(database: Database, event: Event) -> _Books:
             "SELECT at, text FROM activity WHERE event_id = %s ORDER BY at DESC, id DESC LIMIT %s",
             (event.id, FEED_LENGTH),
         )
-    amount = {row["status"]: to_minor(row["amount"]) for row in payments}
-    count = {row["status"]: row["payments"] for row in payments}
+    if figures is None:
+        figures = await recount(database, event.id)
     return _Books(
         read_at=iso(now_ms()),
-        orders={row["status"]: row["orders"] for row in orders},
-        refunded_orders=refunded[0]["orders"],
+        orders=_of_kind(figures, "orders"),
+        refunded_orders=figures.get(REFUNDED_ORDERS, 0),
         in_review=[
             OrderInReview(
                 order_id=row["id"],
@@ -306,14 +285,19 @@ async def _books(database: Database, event: Event) -> _Books:
             for row in in_review
         ],
         refused_refunds=refused_refunds,
-        revenue={row["sku_id"]: to_minor(row["amount"]) for row in revenue},
+        revenue={int(sku_id): amount for sku_id, amount in _of_kind(figures, "revenue").items()},
         money=SnapshotMoney(
             currency=event.currency,
-            taken=amount.get("COMPLETED", 0),
-            pending=amount.get("PENDING", 0),
-            refunded=amount.get("REFUNDED", 0),
-            charges_completed=count.get("COMPLETED", 0),
-            charges_failed=count.get("FAILED", 0),
+            taken=figures.get("money:COMPLETED", 0),
+            pending=figures.get("money:PENDING", 0),
+            refunded=figures.get("money:REFUNDED", 0),
+            charges_completed=figures.get("payments:COMPLETED", 0),
+            charges_failed=figures.get("payments:FAILED", 0),
         ),
         feed=[Happening(iso(to_ms(row["at"])), row["text"]) for row in feed],
     )
+
+
+def _of_kind(figures: dict[str, int], kind: str) -> dict[str, int]:
+    """The figures whose names begin so: "orders:PENDING" as "PENDING"."""
+    return {name.partition(":")[2]: n for name, n in figures.items() if name.partition(":")[0] == kind}

@@ -181,6 +181,13 @@ async def read_event(database: Database, name: str | int) -> Event:
     return await (find_event(database, name) if isinstance(name, str) else event_by_id(database, name))
 
 
+async def read_events(database: Database, event_ids: Sequence[int]) -> list[Event]:
+    """The events with these ids."""
+    if not event_ids:
+        return []
+    return await _read_events(database, f"id IN {in_list(event_ids)} ORDER BY id", event_ids)
+
+
 async def list_events(database: Database, most: int = 100, before: tuple[int, int] | None = None) -> list[Event]:
     """The newest events, those that open last first.
 

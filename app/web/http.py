@@ -1,5 +1,6 @@
 """What requests and answers have in common: JSON, limits on bodies, what a query may say."""
 
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from app.web.problems import Problem, invalid
 JSON_LINES = "application/jsonl"
 MAX_BODY = 65_536
 MAX_KEY = 255
+MAX_TIME_MS = 253_402_300_800_000  # the year 10000, which MySQL does not know either
 
 T = TypeVar("T")
 
@@ -59,6 +61,24 @@ def read_limit(request: Request, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise invalid(f"limit: a whole number from 1 to {most}")
     return int(text)
+
+
+def read_time(request: Request, name: str) -> int | None:
+    """A time of the query in ISO 8601, UTC unless it says otherwise, as UTC ms; None without one.
+
+    Raises Problem `invalid`.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))  # what an unquoted + in an address becomes
+        at_ms = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        at_ms = -1
+    if not 0 <= at_ms < MAX_TIME_MS:
+        raise invalid(f"{name}: a time like 2026-11-25T19:30:00Z")
+    return at_ms
 
 
 def idempotency_key(request: Request) -> str:

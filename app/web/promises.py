@@ -40,6 +40,7 @@ def limit(default: int, most: int) -> Parameter:
     return Parameter("limit", "query", "How many entries at most.", schema)
 
 
+TIME = {"type": "string", "format": "date-time"}
 CURSOR = Parameter(
     "cursor", "query", "Where to go on: `next` of the answer before.", {"type": "string", "minLength": 1}
 )

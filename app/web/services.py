@@ -13,6 +13,7 @@ from app.organisers.dashboard import Dashboard
 from app.organisers.log import AdminLog
 from app.organisers.login import Login
 from app.organisers.sessions import Sessions
+from app.organisers.watching import Watching
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.settings import Settings
@@ -43,6 +44,7 @@ class Services:
     sessions: Sessions
     login: Login
     admin_log: AdminLog
+    watching: Watching
     board: Board
 
     def look(self) -> None:

@@ -27,6 +27,7 @@ HEX_64 = re.compile(r"[0-9a-f]{64}")  # a digest or a secret of ours
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # app.ids makes all of them
 BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what carries them
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
+FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
 KEY_ID = re.compile(r"[0-9a-f]{12}")  # app.organisers.keys makes them
 PROVIDER = re.compile(SandboxProvider.name)
 
@@ -52,6 +53,7 @@ FORMS = {
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
+    "figures.name": (FIGURE, "orders:PENDING"),
     "admin_log.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
 }
 # Columns that are compared otherwise, and why.

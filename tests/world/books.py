@@ -202,6 +202,8 @@ async def forget(world: World) -> None:
             ("DELETE FROM orders WHERE event_id = %s", event_id),
             ("DELETE a FROM inventory_audit a JOIN skus s ON s.id = a.sku_id WHERE s.event_id = %s", event_id),
             ("DELETE FROM skus WHERE event_id = %s", event_id),
+            ("DELETE FROM figures WHERE event_id = %s", event_id),
+            ("DELETE FROM sale_history WHERE event_id = %s", event_id),
             ("DELETE FROM activity WHERE event_id = %s", event_id),
             ("DELETE FROM draw_slices WHERE event_id = %s", event_id),
             ("DELETE FROM draws WHERE event_id = %s", event_id),

@@ -7,12 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.organisers.access import Admin
+from app.organisers.history import STEPS, History, first_ms, history_of, read_history, step_for
 from app.organisers.snapshot import Snapshot
 from app.sale.events import NotOpen, read_sale, set_state
+from app.units import now_ms
 from app.web.admin.access import allowed, record
-from app.web.http import Json, read_json
-from app.web.problems import Problem
-from app.web.promises import promise
+from app.web.http import Json, read_json, read_time
+from app.web.problems import Problem, invalid
+from app.web.promises import TIME, Parameter, promise
 from app.web.services import services_of
 
 
@@ -22,6 +24,32 @@ async def get_snapshot(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     return Json(await services.dashboard.snapshot(event))
+
+
+FROM = Parameter("from", "query", "Since when; from the beginning without it.", TIME)
+STEP = Parameter("step", "query", "Seconds between points; as many as fit without it.", {"enum": list(STEPS)})
+
+
+@promise("How the sale stood over time.", {200: History}, "invalid", parameters=(FROM, STEP))
+@allowed("view")
+async def get_history(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    event = await services.event(request.path_params["slug"])
+    from_ms = read_time(request, "from")
+    if from_ms is None:
+        from_ms = await first_ms(services.database, event.id) or now_ms()
+    step = _read_step(request) or step_for(from_ms)
+    points = await read_history(services.database, event.id, from_ms, step)
+    return Json(history_of(event.slug, from_ms, step, points))
+
+
+def _read_step(request: Request) -> int | None:
+    text = request.query_params.get("step")
+    if text is None:
+        return None
+    if text not in map(str, STEPS):
+        raise invalid(f"step: one of {', '.join(map(str, STEPS))} seconds")
+    return int(text)
 
 
 class SetState(msgspec.Struct, forbid_unknown_fields=True):
