@@ -40,17 +40,24 @@ class Outcome:
 
 
 async def buy(
-    shop: Shop, habits: Habits = PROMPT, *, seconds: float = 600, source_address: str | None = None, seed: str = ""
+    shop: Shop,
+    habits: Habits = PROMPT,
+    *,
+    seconds: float = 600,
+    patience: asyncio.Timeout | None = None,
+    source_address: str | None = None,
+    seed: str = "",
 ) -> Outcome:
-    """Goes the whole way as one buyer, for so many seconds at most; never raises for what the shop does.
+    """Goes the whole way as one buyer, for this many seconds at most; never raises for what the shop does.
 
-    The same `seed` makes the same choices; without one they are by chance.
+    `patience` is a timeout that may be cut short, instead of `seconds`. The same `seed` makes the same choices;
+    without one they are by chance.
     """
     chance = Random(seed or None)  # noqa: S311  # choices, no secrets
     browser = Browser(shop, source_address, chance)
     buyer = Buyer(browser, habits, chance)
     try:
-        async with asyncio.timeout(seconds):
+        async with patience or asyncio.timeout(seconds):
             await buyer.go()
     except TimeoutError:
         how = "timed_out"

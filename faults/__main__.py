@@ -4,18 +4,20 @@ import argparse
 import asyncio
 import secrets
 import sys
-import tempfile
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from crowd.limits import allow_open_files
-from faults.night import ROOT, Night, NightFailed, a_night
-from faults.play import Played, play
+import msgspec
+
+from faults import lane, report
+from faults.night import ROOT
+from faults.play import Played
 from faults.rows import ROWS, Row
+
+MOST_LANES = 8
 
 
 def main() -> int:
@@ -26,7 +28,12 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=1, help="how often each row is played (1)")
     parser.add_argument("--minutes", type=float, help="play rows by chance for this long instead")
     parser.add_argument("--seed", default="", help="plays the same again; by chance without one")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write a table of how it went")
+    parser.add_argument("--lanes", type=int, default=1, help="systems that are played with side by side (1)")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", default=ROOT / ".stack" / "faults",
+        help="keeps how each went and the logs of those that failed; what is there counts for --times",
+    )  # fmt: skip
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a table of all that is in FOLDER")
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join(f"{row.name:26} {row.what}" for row in ROWS))
@@ -34,17 +41,23 @@ def main() -> int:
     unknown = set(arguments.row or ()) - {row.name for row in ROWS}
     if unknown:
         parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
+    if not 1 <= arguments.lanes <= MOST_LANES:
+        parser.error(f"lanes: from 1 to {MOST_LANES}")
     rows = [row for row in ROWS if not arguments.row or row.name in arguments.row]
+    if not lane.has_small_disks() and (left_out := [row.name for row in rows if row.needs_root]):
+        print(f"left out, for they need root and mount namespaces: {', '.join(left_out)}")
+        rows = [row for row in rows if not row.needs_root]
+    arguments.into.mkdir(parents=True, exist_ok=True)
+    results = arguments.into / "played.jsonl"
     seed = arguments.seed or secrets.token_hex(4)
-    allow_open_files()
-    chosen = _by_chance(rows, seed, arguments.minutes) if arguments.minutes else _in_turns(rows, arguments.times)
-    try:
-        played = asyncio.run(play_all(chosen, seed))
-    except NightFailed as error:
-        print(error, file=sys.stderr)
-        return 1
+    if arguments.minutes:
+        chosen = _by_chance(rows, seed, arguments.minutes)
+    else:
+        before = Counter(one.row for one in report.read(results)) if not arguments.seed else Counter[str]()
+        chosen = _in_turns(rows, arguments.times, before)
+    played = asyncio.run(_play_all(chosen, seed, arguments.lanes, results))
     if arguments.report:
-        arguments.report.write_text(report(played))
+        arguments.report.write_text(report.table(report.read(results)))
     failed = sorted({one.row for one in played if one.problems})
     print(
         f"{len(played)} played, {len(failed)} rows failed{': ' + ', '.join(failed) if failed else ''}; seed {seed}"
@@ -52,28 +65,49 @@ def main() -> int:
     return 1 if failed else 0
 
 
-async def play_all(rows: Iterator[Row], seed: str) -> list[Played]:
-    """Plays rows one after the other on one running system. Raises NightFailed when that cannot be started."""
-    played = []
-    async with _own_night() as night:
-        for number, row in enumerate(rows):
-            one = await play(night, row, f"{seed}-{number}")
-            played.append(one)
-            print(_line(one), flush=True)
+async def _play_all(rows: Iterator[Row], seed: str, lanes: int, results: Path) -> list[Played]:
+    """Plays rows in so many lanes at once; how each went is kept and printed as it ends."""
+    played: list[Played] = []
+    numbered = enumerate(rows)
+
+    async def run_lane() -> None:
+        running = await asyncio.create_subprocess_exec(
+            *lane.command(results.parent / "failed"),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+        )
+        assert running.stdin
+        assert running.stdout
+        try:
+            for number, row in numbered:
+                wanted = lane.Wanted(row.name, f"{seed}-{number}")
+                running.stdin.write(msgspec.json.encode(wanted) + b"\n")
+                answer = await running.stdout.readline()
+                try:
+                    one = msgspec.json.decode(answer, type=Played)
+                except msgspec.DecodeError:
+                    print(f"a lane ended with {wanted}: {answer.decode()}", file=sys.stderr)
+                    played.append(Played(row.name, wanted.seed, {}, 0, 0, 0, 0, 0.0, 0.0, ["the lane ended"]))
+                    return
+                played.append(one)
+                report.add(results, one)
+                print(report.line(one), flush=True)
+        finally:
+            running.stdin.close()
+            await running.wait()
+
+    await asyncio.gather(*(run_lane() for _ in range(lanes)))
     return played
 
 
-@asynccontextmanager
-async def _own_night() -> AsyncIterator[Night]:
-    (ROOT / ".stack").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="faults-", dir=ROOT / ".stack") as folder:
-        async with a_night(Path(folder) / "night") as night:
-            yield night
-
-
-def _in_turns(rows: Sequence[Row], times: int) -> Iterator[Row]:
-    for _ in range(times):
-        yield from rows
+def _in_turns(rows: Sequence[Row], times: int, before: Counter[str]) -> Iterator[Row]:
+    """Each row so often, what was played before included."""
+    for number in range(times):
+        for row in rows:
+            if before[row.name] <= number:
+                yield row
 
 
 def _by_chance(rows: Sequence[Row], seed: str, minutes: float) -> Iterator[Row]:
@@ -81,35 +115,6 @@ def _by_chance(rows: Sequence[Row], seed: str, minutes: float) -> Iterator[Row]:
     ends_at = time.monotonic() + minutes * 60
     while time.monotonic() < ends_at:
         yield chance.choice(rows)
-
-
-def _line(one: Played) -> str:
-    ends = ", ".join(f"{count} {how}" for how, count in sorted(one.ends.items(), key=lambda end: -end[1]))
-    verdict = "FAILED" if one.problems else "ok"
-    lines = [f"{verdict:6} {one.row:26} seed {one.seed}  back in {one.back_seconds:.1f} s; {ends}"]
-    return "\n".join([*lines, *(f"       {problem[:400]}" for problem in one.problems)])
-
-
-def report(played: Sequence[Played]) -> str:
-    """The table of docs/reliability.md, from how the rows went."""
-    by_row: dict[str, list[Played]] = defaultdict(list)
-    for one in played:
-        by_row[one.row].append(one)
-    lines = [
-        "| what goes wrong | survived | answered orders | lost | doubled | oversold | back, s (median, longest) |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in ROWS:
-        if times := by_row.get(row.name):
-            back = sorted(one.back_seconds for one in times)
-            median, longest = f"{back[len(back) // 2]:.1f}", f"{back[-1]:.1f}"
-            survived = sum(not one.problems for one in times)
-            sums = [
-                sum(getattr(one, name) for one in times) for name in ("answered", "lost", "doubled", "oversold")
-            ]
-            figures = " | ".join(f"{figure:,}" for figure in sums)
-            lines.append(f"| {row.what} | {survived} of {len(times)} | {figures} | {median}, {longest} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

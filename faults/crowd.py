@@ -1,6 +1,7 @@
 """The crowd of a row: prompt buyers, and some whose payment goes wrong; the same seed plays the same crowd."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -9,15 +10,16 @@ from crowd.buyer import Outcome, buy
 from crowd.habits import Habits
 from crowd.limits import source_address
 
-BUYERS = 60
-ARRIVING_SECONDS = 6.0
-BUYER_SECONDS = 60.0
+BUYERS = 50
+ARRIVING_SECONDS = 3.0
+HOLD_SECONDS = 6
+PASS_SECONDS = 12
 # Of a hundred buyers, so many press these buttons at the provider; none: they never pay.
 PRESSES: dict[tuple[str, ...], int] = {
-    ("succeed",): 74,
+    ("succeed",): 73,
     ("decline", "succeed"): 8,
     ("twice",): 6,
-    ("lost",): 4,
+    ("lost",): 5,
     ("late",): 3,
     (): 5,
 }
@@ -29,28 +31,40 @@ def habits(chance: Random) -> Habits:
     made = Habits(
         arrives_after_seconds=chance.uniform(0, ARRIVING_SECONDS),
         thinks_seconds=chance.uniform(0, 1),
-        pays_after_seconds=chance.uniform(0, 2),
+        pays_after_seconds=chance.uniform(0, 1),
         presses=presses,
         tickets=chance.choice((1, 1, 2)),
     )
     if chance.random() < 0.05:
-        return replace(made, away_after_seconds=chance.uniform(0.5, 3), away_seconds=chance.uniform(1, 5))
+        return replace(made, away_after_seconds=chance.uniform(0.3, 2), away_seconds=chance.uniform(1, 3))
     return made
 
 
-async def come(shop: Shop, seed: str, buyers: int = BUYERS) -> list[Outcome]:
-    """Everybody, all the way; how it ended for each, with what they were told."""
-    chance = Random(seed)  # noqa: S311  # a play, no secrets
-    planned = [habits(chance) for _ in range(buyers)]
-    return await asyncio.gather(
-        *(
-            buy(
-                shop,
-                each,
-                seconds=BUYER_SECONDS,
-                source_address=source_address(shop.url, number),
-                seed=f"{seed}:{number}",
+class Crowd:
+    """Everybody, all the way."""
+
+    def __init__(
+        self, shop: Shop, seed: str, habits_of_one: Callable[[Random], Habits], buyers: int = BUYERS
+    ) -> None:
+        chance = Random(seed)  # noqa: S311  # a play, no secrets
+        self._patience = [asyncio.timeout(None) for _ in range(buyers)]
+        self._coming = [
+            asyncio.create_task(
+                buy(
+                    shop,
+                    habits_of_one(chance),
+                    patience=patience,
+                    source_address=source_address(shop.url, number),
+                    seed=f"{seed}:{number}",
+                )
             )
-            for number, each in enumerate(planned)
-        )
-    )
+            for number, patience in enumerate(self._patience)
+        ]
+
+    async def go_home(self, patience_seconds: float) -> list[Outcome]:
+        """How it ended for each, with what they were told; who is not done after this long gives up."""
+        await asyncio.wait(self._coming, timeout=patience_seconds)
+        for patience, task in zip(self._patience, self._coming, strict=True):
+            if not task.done():
+                patience.reschedule(0)
+        return await asyncio.gather(*self._coming)

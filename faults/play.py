@@ -1,26 +1,34 @@
 """Plays one row: a sale, its crowd, the fault in the middle of it, rest, and the two verdicts."""
 
-import asyncio
+import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
-from app.infra.mysql import Database
+import msgspec
+
 from app.payments.sandbox import SandboxProvider
+from app.sale.catalog import Event, parse_sku
+from app.sale.events import create_event, set_state
+from app.units import now_ms
+from app.watch.verify import Check, verify
 from crowd.browser import visit
+from crowd.buyer import Outcome
 from faults import crowd, journal
 from faults.night import Night, NightFailed
 from faults.rows import Row, Sale
 
-SKUS = ("Floor:4500:30", "Box:9900:10")
-CAPACITY = 40
-OPTIONS = ("--opens-in=0", "--rate=3000", "--room=30", "--pass-ttl=20", "--hold-ttl=12", "--max-per-buyer=2")
+SKUS = ("Floor:4500:22", "Box:9900:8")
+CAPACITY = 30
 AT_REST_SECONDS = 90
+PATIENCE_SECONDS = 15.0  # how long buyers go on after the fault is over
+STOCK_CHECKS = (1, 3)
 
 
-@dataclass(frozen=True)
-class Played:
+class Played(msgspec.Struct, frozen=True):
     """How one row went; `problems` is empty when nothing was lost, doubled, oversold or unfair."""
 
     row: str
@@ -30,97 +38,109 @@ class Played:
     lost: int
     doubled: int
     oversold: int
-    back_seconds: float  # from the end of the fault until the application says it is ready
+    back_seconds: float  # from the end of the fault until the application and this sale are ready
+    seconds: float  # the whole play
     problems: list[str]
 
 
-async def play(night: Night, row: Row, seed: str) -> Played:
-    """Plays a row with the crowd and the moments of a seed."""
+async def play(night: Night, row: Row, seed: str, keep: Path) -> Played:
+    """Plays a row with the crowd and the moments of a seed. If it fails, `keep` gets the logs and the journal."""
+    began = time.monotonic()
     chance = Random(f"{row.name}:{seed}")  # noqa: S311  # a play, no secrets
     await night.until_ready()
-    dead_letters = _dead_letters(night)
-    slug = f"fault-{uuid.uuid4().hex[:10]}"
-    created = await asyncio.to_thread(
-        night.command,
-        "event",
-        "create",
-        f"--slug={slug}",
-        "--name=Fault",
-        *(f"--sku={sku}" for sku in SKUS),
-        *OPTIONS,
-    )
-    sale = Sale(created["id"], slug, CAPACITY)
-    began_ms = time.time_ns() // 1_000_000
-    coming = asyncio.create_task(crowd.come(await visit(night.web, slug), f"{row.name}:{seed}"))
+    log_sizes = {name: log.stat().st_size for name, log in night.logs.items()}
+    dead_letters = await night.dead_letters()
+    event = await _put_on_sale(night)
+    sale = Sale(event.id, event.slug, CAPACITY)
+    coming = crowd.Crowd(await visit(night.web, sale.slug), f"{row.name}:{seed}", row.habits)
     problems: list[str] = []
     back_seconds = 0.0
     try:
         await night.until_taken(sale.id, chance.randint(3, CAPACITY // 2))
         await row.act(night, sale, chance)
-        back_seconds = await night.until_ready()
+        back_seconds = await night.until_ready(sale.slug)
     except NightFailed as error:
         problems.append(str(error))
-    outcomes = await coming
-    night.redis_proxy.heal()
-    night.mysql_proxy.heal()
-    verdict = await asyncio.to_thread(night.command, "verify", slug, f"--at-rest={AT_REST_SECONDS}")
-    checks = verdict.get("checks", [])
-    expects_letters = row.name == "kafka-poison"
-    problems += [f"{check['number']}. {check['title']}: {check['detail']}" for check in checks if not check["ok"]]
-    if not checks:
-        problems.append(f"verify: {verdict}")
-    if not expects_letters and _dead_letters(night) > dead_letters:
+    finally:
+        for proxy in (night.web_proxy, night.redis_proxy, night.mysql_proxy):
+            proxy.heal()
+    outcomes = await coming.go_home(PATIENCE_SECONDS)
+    checks = await _verify(night, event)
+    problems += [f"{check.number}. {check.title}: {check.detail}" for check in checks if not check.ok]
+    if not row.poisons and await night.dead_letters() > dead_letters:
         problems.append("facts went to the dlq")
-    seen = journal.check(
-        outcomes, await _books(night, sale.id), await _charges(night, sale.id, began_ms), CAPACITY
-    )
-    oversold = sum(1 for check in checks if check["number"] in (1, 3) and not check["ok"])
-    await asyncio.to_thread(night.command, "event", "close", slug)
-    ends: dict[str, int] = {}
-    for outcome in outcomes:
-        ends[outcome.how] = ends.get(outcome.how, 0) + 1
-    return Played(
+    seen = journal.check(outcomes, await _books(night, sale.id), await _charges(night, event), CAPACITY)
+    problems += seen.problems
+    await _close(night, event)
+    played = Played(
         row.name,
         seed,
-        ends,
+        dict(Counter(outcome.how for outcome in outcomes).most_common()),
         seen.answered,
         seen.lost + seen.unbooked,
         seen.doubled,
-        oversold,
-        back_seconds,
-        problems + seen.problems,
+        sum(check.number in STOCK_CHECKS and not check.ok for check in checks),
+        round(back_seconds, 2),
+        round(time.monotonic() - began, 1),
+        problems,
     )
+    if problems:
+        _keep(night, keep / f"{row.name}-{seed}", log_sizes, event, outcomes, played)
+    return played
 
 
-def _dead_letters(night: Night) -> int:
-    answer = night.command("dlq", "list")
-    return len(answer["letters"])
+async def _put_on_sale(night: Night) -> Event:
+    event = Event(
+        id=0,
+        slug=f"fault-{uuid.uuid4().hex[:10]}",
+        name="Fault",
+        currency="USD",
+        state="open",
+        notice=None,
+        accent="",
+        opens_at_ms=now_ms(),
+        rate_per_minute=6_000,
+        room=25,
+        pass_ttl_seconds=crowd.PASS_SECONDS,
+        hold_ttl_seconds=crowd.HOLD_SECONDS,
+        max_per_buyer=2,
+        draw_secret="",
+        skus=tuple(parse_sku(text) for text in SKUS),
+    )
+    async with night.inside() as (_, redis, database):
+        return await create_event(database, redis, event)
+
+
+async def _verify(night: Night, event: Event) -> list[Check]:
+    async with night.inside() as (settings, redis, database):
+        return await verify(settings, redis, database, event, AT_REST_SECONDS)
+
+
+async def _close(night: Night, event: Event) -> None:
+    async with night.inside() as (_, redis, database):
+        await set_state(database, redis, event, "closed", "", "The harness")
 
 
 async def _books(night: Night, event_id: int) -> journal.Books:
-    database = Database(night.servers_env["DATABASE_URL"], 1)
-    await database.open()
-    try:
+    async with night.inside() as (_, _, database):
         orders = await database.fetch_all("SELECT id, status FROM orders WHERE event_id = %s", (event_id,))
         booked = await database.fetch_all(
             "SELECT transaction_id FROM payments WHERE kind = 'CHARGE' AND RIGHT(order_id, 8) = %s",
             (f"{event_id:08x}",),
         )
-    finally:
-        await database.close()
     return journal.Books(
         {row["id"]: row["status"] for row in orders},
         frozenset(row["transaction_id"] for row in booked if row["transaction_id"]),
     )
 
 
-async def _charges(night: Night, event_id: int, since_ms: int) -> list[journal.Charge]:
-    tail = f"{event_id:08x}"
+async def _charges(night: Night, event: Event) -> list[journal.Charge]:
+    tail = f"{event.id:08x}"
     charges: list[journal.Charge] = []
     async with SandboxProvider(night.settings) as provider:
         after = ""
         while True:
-            page = await provider.list_transactions(since_ms, after)
+            page = await provider.list_transactions(event.opens_at_ms, after)
             charges += [
                 journal.Charge(notice.transaction_id, notice.order_id, notice.amount_minor)
                 for notice in page.notices
@@ -129,3 +149,25 @@ async def _charges(night: Night, event_id: int, since_ms: int) -> list[journal.C
             if not page.after:
                 return charges
             after = page.after
+
+
+def _keep(
+    night: Night,
+    folder: Path,
+    log_sizes: dict[str, int],
+    event: Event,
+    outcomes: Sequence[Outcome],
+    played: Played,
+) -> None:
+    """What explains a failure: what each process said meanwhile, and what each buyer was told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, log in night.logs.items():
+        with log.open("rb") as file:
+            file.seek(min(log_sizes.get(name, 0), log.stat().st_size))
+            (folder / f"{name}.log").write_bytes(file.read())
+    (folder / "played.json").write_bytes(msgspec.json.format(msgspec.json.encode(played)))
+    with (folder / "journal.jsonl").open("w") as file:
+        for outcome in outcomes:
+            told = [[round(one.at, 3), one.how, one.status, one.body] for one in outcome.told]
+            line = {"how": outcome.how, "order_id": outcome.order_id, "event": event.slug, "told": told}
+            file.write(json.dumps(line) + "\n")

@@ -148,7 +148,7 @@ class Application:
 
     async def start_processes(self) -> None:
         """Start what the Procfile names; returns when web and sandbox answer and the workers live."""
-        processes = read_procfile(ROOT / "Procfile")
+        processes = read_procfile(Path(os.environ.get("PROCFILE") or ROOT / "Procfile"))
         for name, command in processes.items():
             self._supervisor.start(self._program(name, command))
         with self._console.step(f"starting {', '.join(processes)}") as tick:

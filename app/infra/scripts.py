@@ -84,6 +84,11 @@ async def run_each(redis: Redis, name: str, calls: Sequence[Call]) -> list[Any]:
     ]
 
 
+def sha(name: str) -> str:
+    """What Redis calls a script."""
+    return _SHAS[name]
+
+
 def _parts(name: str, keys: Sequence[str], args: Sequence[Argument]) -> list[Any]:
     """What EVALSHA takes after the script: how many keys, keys and arguments, and for ready.lua sale and epoch."""
     if name in _ANYTIME:

@@ -1,0 +1,55 @@
+"""What a row is: something that goes wrong in the middle of a sale."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+from crowd.habits import Habits
+from faults import crowd
+from faults.night import Night
+
+
+@dataclass(frozen=True)
+class Sale:
+    """The sale of one row."""
+
+    id: int
+    slug: str
+    capacity: int
+
+
+Act = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault: what it is in words, and what it does. It is over when `act` returns.
+
+    `act` is given the night, its sale and a source of chance. Raises NightFailed when the fault did not happen or
+    the system did not come back.
+    """
+
+    name: str
+    what: str
+    act: Callable[[Night, Sale, Random], Awaitable[None]]
+    is_quick: bool = False  # one of the few that run with every change
+    poisons: bool = False  # dead letters are part of it
+    needs_root: bool = False
+    habits: Callable[[Random], Habits] = crowd.habits
+
+
+def row(
+    name: str,
+    what: str,
+    act: Act,
+    *,
+    quick: bool = False,
+    poisons: bool = False,
+    needs_root: bool = False,
+    habits: Callable[[Random], Habits] = crowd.habits,
+    **options: Any,
+) -> Row:
+    """A row whose `act` is called with `options` too."""
+    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits)

@@ -1,0 +1,171 @@
+"""The web process, and the lines to it."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from contextlib import ExitStack, suppress
+from functools import partial
+from random import Random
+from typing import Literal
+from urllib.parse import urlsplit
+
+from app.infra import scripts
+from crowd.browser import Browser, Gone, visit
+from crowd.limits import source_address
+from faults.night import Night, NightFailed
+from faults.proxy import Moment
+from faults.rows.common import cut_off, kill
+from faults.rows.row import Sale, row
+
+CROWDED = 5_000  # sockets
+AT_ONCE = 100
+
+
+async def kill_at_the_script(
+    night: Night, sale: Sale, chance: Random, *, when: Literal["before", "after"]
+) -> None:
+    """The script that decides on an order is about to run, or has run, and who asked for it is dead."""
+    reserve = scripts.sha("reserve").encode()
+    for _ in range(2):
+        had = night.pid("web")
+        await night.at(night.redis_proxy, Moment(reserve, when, partial(kill_now, night, "web")))
+        await night.until_new("web", had)
+
+
+async def kill_before_the_2xx(night: Night, sale: Sale, chance: Random) -> None:
+    """Kafka has acknowledged the provider's message, and the provider never hears of it."""
+    callback = b"POST /api/v1/payments/callbacks/"
+    for _ in range(2):
+        had = night.pid("web")
+        await night.at(night.web_proxy, Moment(callback, "after", partial(kill_now, night, "web")))
+        await night.until_new("web", had)
+
+
+async def kill_now(night: Night, name: str) -> None:
+    """SIGKILL at this very moment."""
+    if pid := night.pid(name):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def lose_answers(night: Night, sale: Sale, chance: Random) -> None:
+    """Orders are placed, and the answers lost: the buyers ask again with the same key."""
+    request = f"POST /api/v1/events/{sale.slug}/orders".encode()
+    await night.at(night.web_proxy, Moment(request, "after", times=5))
+
+
+async def bad_lines(night: Night, sale: Sale, chance: Random) -> None:
+    """Slow, throttled, and cut again and again."""
+    proxy = night.web_proxy
+    for _ in range(6):
+        proxy.delay_seconds = chance.uniform(0, 0.3)
+        proxy.bytes_per_second = chance.choice((0, 20_000, 100_000))
+        await asyncio.sleep(chance.uniform(0.3, 1.2))
+        proxy.reset()
+    proxy.heal()
+
+
+async def stop_politely(night: Night, sale: Sale, chance: Random) -> None:
+    """SIGTERM with everybody connected."""
+    had = night.pid("web")
+    if had:
+        os.kill(had, signal.SIGTERM)
+    await night.until_new("web", had)
+
+
+async def stop_crowded(night: Night, sale: Sale, chance: Random) -> None:
+    """SIGTERM with thousands of sockets; each is told to come back, and finds the place it had."""
+    shop = await visit(night.web_itself, sale.slug)
+    browsers = [Browser(shop, source_address(shop.url, number)) for number in range(CROWDED)]
+    try:
+        came = [one for one, is_in in zip(browsers, await _each_comes_in(browsers), strict=True) if is_in]
+        numbers = {browser: browser.place.get("number") for browser in came}
+        await stop_politely(night, sale, chance)
+        await night.until(lambda: all(_was_told(one) for one in came), "a word to each socket", 60)
+        await night.until_ready()
+        await night.until(lambda: all(_is_back(one) for one in came), "the return of each", 90)
+        if len(came) < CROWDED * 0.9:
+            raise NightFailed(f"only {len(came)} of {CROWDED} came in")
+        if lost := sum(one.place.get("number") != number for one, number in numbers.items() if number):
+            raise NightFailed(f"{lost} found another number than they had")
+    finally:
+        for browser in browsers:
+            browser.close()
+
+
+async def _come_in(browser: Browser) -> bool:
+    with suppress(Gone):
+        await browser.join()
+        await browser.open_tab()
+        async with asyncio.timeout(30):
+            await browser.until(lambda: browser.place)
+        return True
+    return False
+
+
+async def _each_comes_in(browsers: list[Browser]) -> list[bool]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(browser: Browser) -> bool:
+        async with gate:
+            return await _come_in(browser)
+
+    return await asyncio.gather(*(one(browser) for browser in browsers))
+
+
+def _was_told(browser: Browser) -> bool:
+    return any(told.how == "close" for told in browser.told)
+
+
+def _is_back(browser: Browser) -> bool:
+    closed = max(told.at for told in browser.told if told.how == "close")
+    return browser.told[-1].at > closed and browser.told[-1].how == "frame"
+
+
+async def stalled_sockets(night: Night, sale: Sale, chance: Random) -> None:
+    """Half of 500 connections never say a word; the others ask for everything and read nothing."""
+    address = urlsplit(night.web_itself)
+    asks = (
+        f"GET /ws/events/{sale.slug} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {secrets.token_hex(8)}\r\n\r\n"
+    ).encode()
+    with ExitStack() as closing:
+        for number in range(500):
+            one = closing.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            one.bind((f"127.0.0.{number % 200 + 2}", 0))
+            with suppress(OSError):
+                one.connect((address.hostname, address.port))
+                if number % 2:
+                    one.sendall(asks)
+        await asyncio.sleep(6)
+
+
+ROWS = (
+    row("web-killed", "web: SIGKILL, three times", kill, names=("web",), times=3),
+    row(
+        "web-killed-before-script",
+        "web: SIGKILL before the script that decides on an order, twice",
+        kill_at_the_script,
+        when="before",
+    ),
+    row(
+        "web-killed-after-script",
+        "web: SIGKILL after the script that decided on an order, twice",
+        kill_at_the_script,
+        when="after",
+    ),
+    row(
+        "web-killed-before-2xx",
+        "web: SIGKILL between Kafka's acknowledgement of money and the 2xx, twice",
+        kill_before_the_2xx,
+    ),
+    row("web-restarted", "web: SIGTERM with everybody connected", stop_politely),
+    row("web-restarted-crowded", "web: SIGTERM with 5,000 sockets", stop_crowded),
+    row("orders-answers-lost", "the answers to five orders are lost", lose_answers),
+    row("bad-lines", "lines to the web slow, throttled and cut, six times", bad_lines),
+    row("web-cut", "connections to the web reset, then refused for 3 s", cut_off, of="web", seconds=3),
+    row("stalled-sockets", "500 connections that are silent or do not read", stalled_sockets),
+)
