@@ -105,7 +105,8 @@ class Database:
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 await link.__aenter__()
-        except (TimeoutError, OSError, MySQLError) as error:
+        except (TimeoutError, OSError, MySQLError, RuntimeError) as error:
+            # A RuntimeError is what asyncmy makes of a connection that was lost as soon as it was there.
             task = asyncio.current_task()
             if task and task.cancelling():  # asyncmy tells a cancelled connect as a lost connection
                 raise asyncio.CancelledError from error
