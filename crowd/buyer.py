@@ -144,14 +144,16 @@ class Buyer:
         if not self._habits.presses:
             await self._status_after("PENDING")
             raise Gone("unpaid")
+        has_paid = True
         try:
             for outcome in self._habits.presses:
                 await self._attempt(outcome)
         except Gone as gone:
             if gone.how not in ("not_payable", "checkout_expired"):  # too late: the frames say what became of it
                 raise
+            has_paid = False
         status = await self._status_after("PENDING")
-        if status in ("EXPIRED", "CANCELED"):  # the money may come yet
+        if has_paid and status in ("EXPIRED", "CANCELED"):  # the money may come yet
             with suppress(TimeoutError):
                 async with asyncio.timeout(LATE_MONEY_SECONDS):
                     status = await self._status_after(status)

@@ -31,7 +31,6 @@ from stack.packages import find_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 240
-STOP_SECONDS = 60
 COMMAND_SECONDS = 180
 BACK_SECONDS = 90.0
 MOMENT_SECONDS = 20.0
@@ -349,14 +348,9 @@ class Night:
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
             yield
         finally:
-            if running.returncode is None:
-                running.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await running.wait()
-            except TimeoutError:
-                running.kill()  # its children end with it
-                await running.wait()
+            with suppress(ProcessLookupError):
+                running.kill()  # its children end with it, and what they leave is thrown away
+            await running.wait()
 
 
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM")

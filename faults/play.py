@@ -24,7 +24,7 @@ from faults.rows import Row, Sale
 SKUS = ("Floor:4500:22", "Box:9900:8")
 CAPACITY = 30
 AT_REST_SECONDS = 90
-PATIENCE_SECONDS = 15.0  # how long buyers go on after the fault is over
+PATIENCE_SECONDS = 9.0  # how long buyers go on after the fault is over
 STOCK_CHECKS = (1, 3)
 
 
@@ -43,7 +43,7 @@ class Played(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-async def play(night: Night, row: Row, seed: str, keep: Path) -> Played:
+async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crowd.BUYERS) -> Played:
     """Plays a row with the crowd and the moments of a seed. If it fails, `keep` gets the logs and the journal."""
     began = time.monotonic()
     chance = Random(f"{row.name}:{seed}")  # noqa: S311  # a play, no secrets
@@ -52,7 +52,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path) -> Played:
     dead_letters = await night.dead_letters()
     event = await _put_on_sale(night)
     sale = Sale(event.id, event.slug, CAPACITY)
-    coming = crowd.Crowd(await visit(night.web, sale.slug), f"{row.name}:{seed}", row.habits)
+    coming = crowd.Crowd(await visit(night.web, sale.slug), f"{row.name}:{seed}", row.habits, buyers)
     problems: list[str] = []
     back_seconds = 0.0
     try:

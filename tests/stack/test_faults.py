@@ -10,11 +10,12 @@ from tests.world.apart import own_topics
 from tests.world.stack import Stack
 
 SEED = "every change"
+BUYERS = 24  # there is a ticket for each, so nobody waits for what others give back
 
 
 async def play_quick_rows(folder: Path, settings: dict[str, str]) -> list[Played]:
     async with Night(folder / "night", settings).running() as night:
-        return [await play(night, row, SEED, folder / "failed") for row in ROWS if row.is_quick]
+        return [await play(night, row, SEED, folder / "failed", BUYERS) for row in ROWS if row.is_quick]
 
 
 def test_quick_rows_lose_nothing_double_nothing_and_let_nobody_overtake(stack: Stack, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ class LosesConnections(uvloop.Loop):
     """Each connection is gone by the time whoever asked for it looks at it."""
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:
+        transport: Any
         transport, protocol = await super().create_connection(*args, **options)
         transport.abort()
         await asyncio.sleep(0.01)
