@@ -29,7 +29,7 @@ test: $(READY) ## format, lint, types and tests, against real servers
 	$(VENV)/bin/pytest $(BOTH)
 
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
-	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast
+	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast -p no:schemathesis
 
 test-browsers: $(READY) ## the whole way and the dashboard in Firefox and in WebKit too
 	$(VENV)/bin/python -m stack install --engines

@@ -6,12 +6,15 @@ TEST_STACK names the folder of a stack that runs already, for those who run one 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.world.machine import ROOT
-from tests.world.stack import Stack, started
+
+if TYPE_CHECKING:
+    from tests.world.stack import Stack
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
@@ -20,8 +23,10 @@ settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack() -> Iterator["Stack"]:
     """Redis, MySQL, Kafka, the web application, the sandbox and all workers."""
+    from tests.world.stack import Stack, started  # unit tests have no use for its imports
+
     if folder := os.environ.get("TEST_STACK"):
         yield Stack(Path(folder))
     else:
@@ -31,6 +36,6 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def env(stack: Stack) -> dict[str, str]:
+def env(stack: "Stack") -> dict[str, str]:
     """The environment of the stack's processes."""
     return stack.env

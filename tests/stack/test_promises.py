@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -88,3 +89,9 @@ def test_the_documents_are_served(stack: Stack) -> None:
         answer = httpx.get(stack.web + path, trust_env=False)
         assert answer.headers["content-type"] == "application/json"
         assert answer.json() == json.loads(msgspec.json.encode(document))
+
+
+def test_the_document_is_openapi() -> None:
+    document = json.loads(msgspec.json.encode(openapi(DOCUMENTED)))
+    validate(document)
+    assert document["openapi"].startswith("3.1")

@@ -396,7 +396,7 @@ def test_whatever_comes_in_whatever_order_the_rules_hold(history: list[tuple[Fac
 def test_the_random_histories_go_every_way() -> None:
     missing = {(old, new) for old, news in TRANSITIONS.items() for new in news}
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=60, deadline=None, database=None)
     @given(histories())
     def go(history: list[tuple[Fact, bool | None]]) -> None:
         order = NEVER_SEEN
@@ -405,9 +405,10 @@ def test_the_random_histories_go_every_way() -> None:
             missing.discard((order.status, then.status))
             order = then
 
-    for attempt in range(10):  # the rarest ways are gone once in some hundred histories
-        if missing:
-            seed(attempt)(go)()
+    for attempt in range(50):  # the rarest ways are gone once in some hundred histories
+        seed(attempt)(go)()
+        if not missing:
+            break
     assert not missing
 
 
