@@ -41,7 +41,7 @@ from app.web.admin import api as admin_api
 from app.web.admin import door, session
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
-from app.web.buyer import api, draw, pages, tickets
+from app.web.buyer import api, draw, pages, ticket_pages, tickets
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
 from app.web.draining import Draining
@@ -102,6 +102,12 @@ ROUTES = [
     resource("/events/{slug}/draw", GET=draw.draw_page),
     resource("/resume/{slug}/{token}", GET=pages.resume_page, POST=pages.resume),
     resource("/orders/{order_id}", GET=pages.order_page),
+    resource("/orders/{order_id}/tickets", GET=ticket_pages.tickets_page),
+    resource("/orders/{order_id}/tickets.pdf", GET=ticket_pages.tickets_pdf),
+    resource("/orders/{order_id}/tickets/{ticket_id}", GET=ticket_pages.holder_page),
+    resource("/orders/{order_id}/tickets/{ticket_id}/ticket.pdf", GET=ticket_pages.holder_pdf),
+    resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=ticket_pages.hand_on_form),
+    resource("/events/{slug}/calendar.ics", GET=ticket_pages.calendar_file),
     resource("/admin", GET=admin_pages.events_page),
     resource("/admin/login", GET=session.login_form, POST=session.login),
     resource("/admin/logout", POST=session.logout),

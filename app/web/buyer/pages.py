@@ -14,6 +14,7 @@ from app.sale.returning import look_again
 from app.sale.waiting_room import NotJoined, SaleClosed
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
+from app.web.buyer.ticket_pages import good_tickets
 from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
@@ -131,5 +132,6 @@ async def order_page(request: Request) -> Response:
         "orders": [msgspec.to_builtins(order_facts(event, order, await link_of(request, order)))],
         "linked": buyer is None or buyer.id != order.buyer_id,
     }
-    valid = order.status in BOUGHT
-    return _buyer_page(request, "buyer/order.html", state, ticket_qr=qr(order.id) if valid else None)
+    tickets = await good_tickets(request, event, order) if order.status in BOUGHT else []
+    link_query = f"?{request.url.query}" if "key" in request.query_params else ""
+    return _buyer_page(request, "buyer/order.html", state, tickets=tickets, link_query=link_query)

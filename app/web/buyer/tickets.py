@@ -81,9 +81,14 @@ def is_holder(request: Request) -> bool:
     parameters=(KEY, LINK_KEY),
 )
 async def hand_on_ticket(request: Request) -> Response:
+    ticket = await hand_on_as_asked(request, idempotency_key(request))
+    return Json(HandedOnTicket(ticket.id, holder_link(services_of(request), ticket)), 201)
+
+
+async def hand_on_as_asked(request: Request, request_key: str) -> Ticket:
+    """Hands on the ticket in the path, for its buyer or its holder; its next issue. Raises Problem."""
     services, order_id = services_of(request), order_id_of(request)
     ticket_id = request.path_params["ticket_id"]
-    request_key = idempotency_key(request)
     if not is_holder(request):
         buyer = await buyer_of(request)
         if buyer is None:
@@ -93,12 +98,11 @@ async def hand_on_ticket(request: Request) -> Response:
         if not found or found[0].handed_on:  # it is somebody else's
             raise Problem("not_found")
     try:
-        ticket = await hand_on(services.database, order_id, ticket_id, request_key)
+        return await hand_on(services.database, order_id, ticket_id, request_key)
     except NotYours:
         raise Problem("not_found") from None
     except Ended as ended:
         raise ended_problem(ended.ticket) from None
-    return Json(HandedOnTicket(ticket.id, holder_link(services, ticket)), 201)
 
 
 @promise(
