@@ -12,8 +12,7 @@ from app.infra.mysql import open_database
 from app.orders.links import GOOD_FOR_MS
 from app.settings import Settings
 from app.units import now_ms, to_datetime
-from tests.stack.bad_input.world import refused
-from tests.world.buyers import Sale, api, assert_sound, come_in, make_event, order, pay, until_status
+from tests.world.buyers import Sale, api, assert_sound, come_in, make_event, order, pay, refused, until_status
 from tests.world.stack import Stack
 
 

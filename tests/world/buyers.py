@@ -110,6 +110,18 @@ def until_status(client: httpx.Client, order_id: str, *statuses: str) -> dict[st
     return until(look, what=" or ".join(statuses))
 
 
+def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The answer is this problem, as RFC 9457 has it."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
+        answer.text
+    )
+    problem: dict[str, Any] = answer.json()
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"/problems/{code}")
+    assert problem["title"]
+    assert "Traceback" not in answer.text
+    return problem
+
+
 class Buyer:
     """A client of the API with a token of its own."""
 

@@ -15,8 +15,7 @@ from app.orders.figures import CHANGES, count_figures, read_figures
 from app.organisers.history import MINUTE
 from app.settings import Settings
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
-from tests.stack.bad_input.world import refused
-from tests.world.buyers import OpenSale, assert_sound, make_event, pay, until_status
+from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
 from tests.world.stack import Stack
 from tests.world.waiting import until
 

@@ -13,7 +13,7 @@ from app.infra.mysql import open_database
 from app.organisers.login import BY_ADDRESS, BY_DEVICE, BY_NAME, BY_NAME_AND_ADDRESS
 from app.settings import Settings
 from tests.stack.admin.people import SESSIONS, Admin, browser, new_address, new_admin, sign_in, token_of
-from tests.stack.bad_input.world import refused
+from tests.world.buyers import refused
 from tests.world.stack import Stack
 
 

@@ -15,8 +15,7 @@ from app.organisers.log import AdminLog, Deed, read_log
 from app.organisers.sessions import GUESSES_AT_ONCE
 from app.settings import Settings
 from tests.stack.admin.people import Admin, browser, new_address, new_admin, sign_in, token_of
-from tests.stack.bad_input.world import refused
-from tests.world.buyers import Sale, make_event
+from tests.world.buyers import Sale, make_event, refused
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 from tests.world.waiting import until

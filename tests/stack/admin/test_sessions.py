@@ -20,8 +20,7 @@ from app.organisers.sessions import IDLE_SECONDS, MOST_SESSIONS, Sessions
 from app.settings import Settings
 from app.units import now_ms, to_datetime
 from tests.stack.admin.people import SESSIONS, Admin, browser, new_admin, set_password, sign_in, token_of
-from tests.stack.bad_input.world import refused
-from tests.world.buyers import Sale, make_event
+from tests.world.buyers import Sale, make_event, refused
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 from tests.world.waiting import until

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tests.stack.bad_input.world import World
 from tests.world.buyers import api, come_in, join, make_event, order, until_status
+from tests.world.shopper import World
 from tests.world.stack import Stack
 
 

@@ -9,7 +9,8 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stack.bad_input.world import CALLBACKS, World, refused
+from tests.world.buyers import refused
+from tests.world.shopper import CALLBACKS, World
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -12,7 +12,8 @@ from standardwebhooks import Webhook
 
 from app.ids import new_order_id
 from app.units import now_ms
-from tests.stack.bad_input.world import CALLBACKS, World, refused
+from tests.world.buyers import refused
+from tests.world.shopper import CALLBACKS, World
 from tests.world.stack import Stack
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from app.ids import new_order_id
 from app.tokens import Tokens, new_buyer
-from tests.stack.bad_input.world import CALLBACKS, World, refused
+from tests.world.buyers import refused
+from tests.world.shopper import CALLBACKS, World
 
 UNKNOWN_SLUGS = [
     "nobody-knows",

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.stack.bad_input.world import CALLBACKS, World, refused
-from tests.world.buyers import api, come_in, join, make_event, order
+from tests.world.buyers import api, come_in, join, make_event, order, refused
+from tests.world.shopper import CALLBACKS, World
 from tests.world.waiting import until
 
 MAX_BODY = 65_536

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.room.world import World
 from tests.world.redis_server import OwnRedis
+from tests.world.room import Room
 
 
 @pytest.fixture(scope="package")
@@ -18,7 +18,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def world(redis_url: str) -> Iterator[World]:
+def room(redis_url: str) -> Iterator[Room]:
     """A sale that belongs to one test."""
-    with World(redis_url) as world:
-        yield world
+    with Room(redis_url) as room:
+        yield room

@@ -16,7 +16,7 @@ from app.orders.lifecycle import Order
 from app.orders.reservations import Hold, due_holds, reserve, settle
 from app.sale import admission, draw, presence, waiting_room
 from app.watch.verify.stock import read_sale
-from tests.stack.room.world import SECRET, SKU, World
+from tests.world.room import SECRET, SKU, Room
 
 MANY = 200_000
 ROUNDS = 7
@@ -26,38 +26,38 @@ YARDSTICK = "-- yardstick\nfor n = 1, 2000 do redis.call('ZADD', 'yardstick', n 
 YARDSTICK_MICROSECONDS = 1_000  # when nothing else is going on
 
 
-async def fill(world: World, name: str, prefix: str, scores: Iterator[int]) -> None:
-    async with world.redis.pipeline(transaction=False) as pipeline:
+async def fill(room: Room, name: str, prefix: str, scores: Iterator[int]) -> None:
+    async with room.redis.pipeline(transaction=False) as pipeline:
         for first in range(0, MANY, 5_000):
             members = {f"{prefix}{n}": next(scores) for n in range(first, first + 5_000)}
-            pipeline.zadd(world.key(name), cast(Any, members))
+            pipeline.zadd(room.key(name), cast(Any, members))
         await pipeline.execute()
 
 
 @pytest.fixture(scope="module")
-def crowded(redis_url: str) -> Iterator[World]:
+def crowded(redis_url: str) -> Iterator[Room]:
     """200,000 wait, as many have a pass, half of those hold something, as many bought, are parked, have a hold."""
-    with World(redis_url) as world:
-        world.open(room=1_000_000, capacity=10_000_000)
+    with Room(redis_url) as room:
+        room.open(room=1_000_000, capacity=10_000_000)
 
         async def build() -> None:
-            await fill(world, "queue", "w", itertools.count(1))
-            await fill(world, "passes", "p", itertools.repeat(FAR))
-            await fill(world, "served", "s", itertools.repeat(FAR))
-            await fill(world, "parked", "a", itertools.count(1))
-            await fill(world, "holds", "h", itertools.repeat(FAR))
-            await world.redis.set(world.key("number"), MANY)
-            async with world.redis.pipeline(transaction=False) as pipeline:
+            await fill(room, "queue", "w", itertools.count(1))
+            await fill(room, "passes", "p", itertools.repeat(FAR))
+            await fill(room, "served", "s", itertools.repeat(FAR))
+            await fill(room, "parked", "a", itertools.count(1))
+            await fill(room, "holds", "h", itertools.repeat(FAR))
+            await room.redis.set(room.key("number"), MANY)
+            async with room.redis.pipeline(transaction=False) as pipeline:
                 for first in range(0, MANY, 5_000):
                     bought = {f"s{n}": 2 for n in range(first, first + 5_000)}
                     numbers = {f"p{n}": n for n in range(first, first + 5_000)}
-                    pipeline.hset(world.key("bought"), mapping=cast(Any, bought))
-                    pipeline.hset(world.key("numbers"), mapping=cast(Any, numbers))
-                    pipeline.sadd(world.key("idle"), *(f"p{n}" for n in range(first, first + 5_000, 2)))
+                    pipeline.hset(room.key("bought"), mapping=cast(Any, bought))
+                    pipeline.hset(room.key("numbers"), mapping=cast(Any, numbers))
+                    pipeline.sadd(room.key("idle"), *(f"p{n}" for n in range(first, first + 5_000, 2)))
                 await pipeline.execute()
 
-        world.run(build())
-        yield world
+        room.run(build())
+        yield room
 
 
 async def microseconds(
@@ -88,7 +88,7 @@ def check(took: list[float]) -> None:
     assert median(took) < MOST_MICROSECONDS, took
 
 
-def test_admission_reads_no_pass_however_many_there_are(crowded: World) -> None:
+def test_admission_reads_no_pass_however_many_there_are(crowded: Room) -> None:
     """Once it took 28 ms with 50,000 passes and 130 ms with 200,000, five times a second."""
 
     async def admit() -> None:
@@ -100,7 +100,7 @@ def test_admission_reads_no_pass_however_many_there_are(crowded: World) -> None:
     check(crowded.run(microseconds(crowded.redis, admit)))
 
 
-def test_parking_hundreds_at_once_takes_no_longer(crowded: World) -> None:
+def test_parking_hundreds_at_once_takes_no_longer(crowded: Room) -> None:
     async def park() -> None:
         results = await admission.admit(
             crowded.redis, [crowded.event_id], overbooking=1.1, may_park=True, grace_seconds=300
@@ -110,7 +110,7 @@ def test_parking_hundreds_at_once_takes_no_longer(crowded: World) -> None:
     check(crowded.run(microseconds(crowded.redis, park)))
 
 
-def test_passes_that_end_all_at_once_are_taken_back_in_slices(crowded: World) -> None:
+def test_passes_that_end_all_at_once_are_taken_back_in_slices(crowded: Room) -> None:
     async def end() -> None:
         async with crowded.redis.pipeline(transaction=False) as pipeline:
             ended = {f"old{n}": 1 for n in range(5_000)}
@@ -131,7 +131,7 @@ def test_passes_that_end_all_at_once_are_taken_back_in_slices(crowded: World) ->
 @pytest.mark.parametrize(
     "what", ["join", "look", "leave", "rank_table", "mark_seen", "due_holds", "reserve", "settle", "verify"]
 )
-def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: World, what: str) -> None:
+def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: Room, what: str) -> None:
     redis, event_id, names = crowded.redis, crowded.event_id, itertools.count()
 
     async def act() -> None:
@@ -161,17 +161,17 @@ def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: World, what: st
     check(crowded.run(microseconds(crowded.redis, act)))
 
 
-async def hold_and_settle(world: World, *, settles: bool) -> None:
+async def hold_and_settle(room: Room, *, settles: bool) -> None:
     holds: list[Hold] = []
     for _ in range(500 if settles else 1):
         buyer = f"p{next(_shoppers)}"
         key = f"key-{buyer}"
         holds.append(
-            await reserve(world.redis, world.event_id, buyer, key, [(SKU, 1)], outbox_cap=10**6, max_orders=20)
+            await reserve(room.redis, room.event_id, buyer, key, [(SKU, 1)], outbox_cap=10**6, max_orders=20)
         )
     if settles:
-        orders = [Order(hold.order_id, "CONFIRMED", 2, world.event_id) for hold in holds]
-        await settle(world.redis, world.event_id, orders, [])
+        orders = [Order(hold.order_id, "CONFIRMED", 2, room.event_id) for hold in holds]
+        await settle(room.redis, room.event_id, orders, [])
 
 
 _shoppers = itertools.count(MANY - 50_000)
@@ -179,32 +179,32 @@ _shoppers = itertools.count(MANY - 50_000)
 
 def test_a_lobby_of_two_hundred_thousand_is_drawn_without_a_command_of_five_milliseconds(redis_url: str) -> None:
     """Once Redis and admission stood still for 1.6 s with 100,000 and 16 s with a million."""
-    with World(redis_url) as world:
-        world.open(state="scheduled")
-        world.run(fill(world, "lobby", "b", itertools.count(1)))
+    with Room(redis_url) as room:
+        room.open(state="scheduled")
+        room.run(fill(room, "lobby", "b", itertools.count(1)))
 
-        assert world.begin_draw() == 0
+        assert room.begin_draw() == 0
 
         async def act() -> None:
-            assert await draw.finish_draw(world.redis, world.event_id, SECRET, 0) == (MANY, "open")
+            assert await draw.finish_draw(room.redis, room.event_id, SECRET, 0) == (MANY, "open")
 
-        check(world.run(microseconds(world.redis, act, rounds=1, largest=MANY // draw.CHUNK)))
+        check(room.run(microseconds(room.redis, act, rounds=1, largest=MANY // draw.CHUNK)))
 
 
 def test_letting_buyers_in_goes_on_while_another_sale_draws(redis_url: str) -> None:
-    with World(redis_url) as world:
-        world.open(state="scheduled")
-        world.run(fill(world, "lobby", "b", itertools.count(1)))
-        assert world.begin_draw() == 0
+    with Room(redis_url) as room:
+        room.open(state="scheduled")
+        room.run(fill(room, "lobby", "b", itertools.count(1)))
+        assert room.begin_draw() == 0
 
         async def drawn() -> float:
             longest = 0.0
             loop = asyncio.get_running_loop()
-            task = asyncio.create_task(draw.finish_draw(world.redis, world.event_id, SECRET, 0))
+            task = asyncio.create_task(draw.finish_draw(room.redis, room.event_id, SECRET, 0))
             while not task.done():
                 before = loop.time()
-                await world.redis.ping()
+                await room.redis.ping()
                 longest = max(longest, loop.time() - before)
             return longest
 
-        assert world.run(drawn()) < 1.0
+        assert room.run(drawn()) < 1.0

@@ -19,18 +19,18 @@ from hypothesis.stateful import (
 
 from app.orders.reservations import Hold
 from app.sale.draw import draw_order
-from tests.stack.room.world import SECRET, World
+from tests.world.room import SECRET, Room
 
 BUYERS = [f"buyer{n}" for n in range(8)]
 buyers = st.sampled_from(BUYERS)
 
 
-class Room(RuleBasedStateMachine):
+class RoomAndModel(RuleBasedStateMachine):
     """The scripts beside their model."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self.world = World(url)
+        self.real = Room(url)
         self.number = 0
         self.lobby: set[str] = set()
         self.queue: dict[str, int] = {}
@@ -44,13 +44,13 @@ class Room(RuleBasedStateMachine):
         self.bought: dict[str, int] = {}
 
     def teardown(self) -> None:
-        with self.world:
+        with self.real:
             pass
 
     @initialize(scheduled=st.booleans())
     def create(self, scheduled: bool) -> None:
         self.scheduled = scheduled
-        self.world.open(state="scheduled" if scheduled else "open", max_per_buyer=1_000)
+        self.real.open(state="scheduled" if scheduled else "open", max_per_buyer=1_000)
 
     def is_known(self, buyer: str) -> bool:
         rooms = (self.lobby, self.queue, self.parked, self.passes - self.ending, self.served)
@@ -66,7 +66,7 @@ class Room(RuleBasedStateMachine):
             else:
                 self.number += 1
                 self.queue[buyer] = self.number
-        place = self.world.join(buyer)[0]
+        place = self.real.join(buyer)[0]
         self.return_of(buyer)
         assert place.status in ("lobby", "waiting", "admitted")
 
@@ -77,7 +77,7 @@ class Room(RuleBasedStateMachine):
 
     @rule(buyer=buyers)
     def look(self, buyer: str) -> None:
-        place = self.world.look(buyer)
+        place = self.real.look(buyer)
         if place is None:
             assert not self.is_known(buyer)
             assert buyer not in self.came_in
@@ -97,16 +97,16 @@ class Room(RuleBasedStateMachine):
     def go_away(self, buyer: str) -> None:
         """So long that nobody has seen them for the grace period."""
         self.here.discard(buyer)
-        self.world.forget_seen()
+        self.real.forget_seen()
         for other in self.here:
             if number := self.queue.get(other):
-                self.world.see(number)
+                self.real.see(number)
             elif other in self.lobby:
-                self.world.look(other)
+                self.real.look(other)
 
     @rule(buyer=buyers)
     def leave(self, buyer: str) -> None:
-        self.world.leave(buyer)
+        self.real.leave(buyer)
         for room in (self.lobby, self.passes, self.ending, self.served, self.here):
             room.discard(buyer)
         for numbers in (self.queue, self.parked, self.came_in):
@@ -115,8 +115,8 @@ class Room(RuleBasedStateMachine):
     @precondition(lambda self: self.scheduled)
     @rule(leaver=buyers, late=buyers)
     def draw(self, leaver: str, late: str) -> None:
-        self.world.amend(opens_at_ms=1)
-        drawn_after = self.world.begin_draw()
+        self.real.amend(opens_at_ms=1)
+        drawn_after = self.real.begin_draw()
         assert drawn_after == 0
         order = draw_order(sorted(self.lobby), SECRET)
         self.number = len(order)
@@ -130,15 +130,15 @@ class Room(RuleBasedStateMachine):
         if not self.is_known(late):
             self.number += 1
             self.queue[late] = self.number
-        self.world.join(late)
+        self.real.join(late)
         self.here.add(late)
-        assert self.world.finish_draw(0)[1] == "open"
+        assert self.real.finish_draw(0)[1] == "open"
 
     @rule(seats=st.integers(0, 3), may_park=st.booleans())
     def admit(self, seats: int, may_park: bool) -> None:
         self.came_to_end()
-        self.world.amend(room=len(self.passes) + seats)
-        self.world.admit(may_park=may_park)
+        self.real.amend(room=len(self.passes) + seats)
+        self.real.admit(may_park=may_park)
         if self.scheduled:
             return
         overtaken_at = []
@@ -164,18 +164,18 @@ class Room(RuleBasedStateMachine):
     def pass_ends(self, buyer: str) -> None:
         if buyer in self.passes:
             self.ending.add(buyer)
-            self.world.run(_set_end(self.world, buyer))
+            self.real.run(_set_end(self.real, buyer))
 
     @rule(buyer=buyers)
     def reserve(self, buyer: str) -> None:
         if buyer in (self.passes - self.ending) | self.served and not self.scheduled:
-            self.holds.setdefault(buyer, []).append(self.world.reserve(buyer))
+            self.holds.setdefault(buyer, []).append(self.real.reserve(buyer))
             self.bought[buyer] = self.bought.get(buyer, 0) + 1
 
     @rule(buyer=buyers, pays=st.booleans())
     def settle(self, buyer: str, pays: bool) -> None:
         if self.holds.get(buyer):
-            self.world.settle(self.holds[buyer].pop(), "CONFIRMED" if pays else "EXPIRED")
+            self.real.settle(self.holds[buyer].pop(), "CONFIRMED" if pays else "EXPIRED")
             if not pays:
                 self.bought[buyer] -= 1
             elif buyer in self.passes:
@@ -189,27 +189,27 @@ class Room(RuleBasedStateMachine):
     @rule()
     def pause(self) -> None:
         """Nothing moves meanwhile."""
-        assert self.world.set_state("paused") == "DONE"
-        result = self.world.admit()
+        assert self.real.set_state("paused") == "DONE"
+        result = self.real.admit()
         assert (result.admitted, result.lapsed, result.parked) == (0, 0, 0)
-        assert self.world.set_state("open") == "DONE"
+        assert self.real.set_state("open") == "DONE"
 
     @invariant()
     def the_scripts_agree(self) -> None:
-        assert self.world.queue() == sorted(self.queue, key=self.queue.__getitem__)
-        assert self.world.queue("parked") == sorted(self.parked, key=self.parked.__getitem__)
-        assert set(self.world.queue("lobby")) == self.lobby
-        assert set(self.world.queue("passes")) == self.passes
+        assert self.real.queue() == sorted(self.queue, key=self.queue.__getitem__)
+        assert self.real.queue("parked") == sorted(self.parked, key=self.parked.__getitem__)
+        assert set(self.real.queue("lobby")) == self.lobby
+        assert set(self.real.queue("passes")) == self.passes
         idle = {buyer for buyer in self.passes if not self.bought.get(buyer)}
-        assert self.world.idle() == idle, "who has a pass and holds nothing"
+        assert self.real.idle() == idle, "who has a pass and holds nothing"
 
 
-async def _set_end(world: World, buyer: str) -> Any:
-    return await world.redis.zadd(world.key("passes"), {buyer: 1})
+async def _set_end(room: Room, buyer: str) -> Any:
+    return await room.redis.zadd(room.key("passes"), {buyer: 1})
 
 
-def machine(url: str) -> Callable[[], Room]:
-    return lambda: Room(url)
+def machine(url: str) -> Callable[[], RoomAndModel]:
+    return lambda: RoomAndModel(url)
 
 
 def test_nobody_who_is_here_is_overtaken_by_a_larger_number(redis_url: str) -> None:

@@ -4,22 +4,22 @@ import pytest
 
 from app.orders.reservations import Refused
 from app.sale.catalog import end_after_pauses
-from tests.stack.room.world import World, at
+from tests.world.room import Room, at
 
 AWHILE = 600  # seconds, longer than any pass or hold here
 MS = 1_000
 
 
 @pytest.fixture
-def shopping(world: World) -> World:
+def shopping(room: Room) -> Room:
     """A buyer with a pass and another one with a hold."""
-    world.open()
-    world.crowd(["shopper", "holder"])
-    assert world.admit(may_park=False).admitted == 2
-    return world
+    room.open()
+    room.crowd(["shopper", "holder"])
+    assert room.admit(may_park=False).admitted == 2
+    return room
 
 
-def test_a_pass_has_as_much_time_left_as_before(shopping: World) -> None:
+def test_a_pass_has_as_much_time_left_as_before(shopping: Room) -> None:
     before = at(shopping.look("shopper"))
     shopping.set_state("paused")
     shopping.paused_for(AWHILE)
@@ -35,7 +35,7 @@ def test_a_pass_has_as_much_time_left_as_before(shopping: World) -> None:
     shopping.reserve("shopper")
 
 
-def test_a_hold_does_not_lapse_during_a_pause_and_ends_later_by_it(shopping: World) -> None:
+def test_a_hold_does_not_lapse_during_a_pause_and_ends_later_by_it(shopping: Room) -> None:
     shopping.reserve("holder")
     shopping.set_state("paused")
     shopping.paused_for(AWHILE)
@@ -44,19 +44,19 @@ def test_a_hold_does_not_lapse_during_a_pause_and_ends_later_by_it(shopping: Wor
     assert shopping.due() == [], "as much is left as before"
 
 
-def test_a_hold_that_ended_before_the_pause_lapses_after_it_and_says_an_end_no_earlier(world: World) -> None:
-    world.open(hold_ttl_seconds=0)
-    world.crowd(["holder"])
-    world.admit(may_park=False)
-    hold = world.reserve("holder")
-    world.set_state("paused")
-    world.set_state("open")
-    ((order_id, end_ms),) = world.due()
+def test_a_hold_that_ended_before_the_pause_lapses_after_it_and_says_an_end_no_earlier(room: Room) -> None:
+    room.open(hold_ttl_seconds=0)
+    room.crowd(["holder"])
+    room.admit(may_park=False)
+    hold = room.reserve("holder")
+    room.set_state("paused")
+    room.set_state("open")
+    ((order_id, end_ms),) = room.due()
     assert order_id == hold.order_id
     assert end_ms >= hold.expires_at_ms, "the books compare it with the end they know"
 
 
-def test_a_hold_that_was_made_after_a_pause_ends_in_time(shopping: World) -> None:
+def test_a_hold_that_was_made_after_a_pause_ends_in_time(shopping: Room) -> None:
     shopping.set_state("paused")
     shopping.paused_for(AWHILE)
     shopping.set_state("open")
@@ -65,7 +65,7 @@ def test_a_hold_that_was_made_after_a_pause_ends_in_time(shopping: World) -> Non
     assert [order_id for order_id, _ in shopping.due()] == [hold.order_id]
 
 
-def test_nothing_is_reserved_during_a_pause_and_what_is_held_can_be_paid(shopping: World) -> None:
+def test_nothing_is_reserved_during_a_pause_and_what_is_held_can_be_paid(shopping: Room) -> None:
     hold = shopping.reserve("holder")
     shopping.set_state("paused", "A moment, please")
     with pytest.raises(Refused, match="PAUSED"):
@@ -74,7 +74,7 @@ def test_nothing_is_reserved_during_a_pause_and_what_is_held_can_be_paid(shoppin
     assert shopping.counts()["CONFIRMED"] == 1
 
 
-def test_a_stock_that_is_claimed_again_after_a_pause_has_an_end_by_the_same_clock(shopping: World) -> None:
+def test_a_stock_that_is_claimed_again_after_a_pause_has_an_end_by_the_same_clock(shopping: Room) -> None:
     shopping.set_state("paused")
     shopping.paused_for(AWHILE)
     shopping.set_state("open")
@@ -85,12 +85,12 @@ def test_a_stock_that_is_claimed_again_after_a_pause_has_an_end_by_the_same_cloc
     assert shopping.run(_score(shopping, hold.order_id)) == score
 
 
-async def _score(world: World, order_id: str) -> float | None:
-    score: float | None = await world.redis.zscore(world.key("holds"), order_id)
+async def _score(room: Room, order_id: str) -> float | None:
+    score: float | None = await room.redis.zscore(room.key("holds"), order_id)
     return score
 
 
-def test_closing_a_paused_sale_lets_its_clock_go_on(shopping: World) -> None:
+def test_closing_a_paused_sale_lets_its_clock_go_on(shopping: Room) -> None:
     shopping.set_state("paused")
     shopping.paused_for(AWHILE)
     shopping.set_state("closed")
@@ -99,7 +99,7 @@ def test_closing_a_paused_sale_lets_its_clock_go_on(shopping: World) -> None:
     assert paused_at_ms is None
 
 
-def test_pausing_twice_is_one_pause_with_new_words(shopping: World) -> None:
+def test_pausing_twice_is_one_pause_with_new_words(shopping: Room) -> None:
     shopping.set_state("paused", "first")
     before = shopping.sale("paused_at_ms")
     shopping.set_state("paused", "second")

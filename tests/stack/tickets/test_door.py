@@ -11,10 +11,9 @@ import pytest
 
 from app.settings import Settings
 from app.tickets.codes import TicketKeys
-from tests.stack.bad_input.world import refused
 from tests.stack.tickets.conftest import Shop
 from tests.stack.tickets.test_tickets import hand_on
-from tests.world.buyers import make_event
+from tests.world.buyers import make_event, refused
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 

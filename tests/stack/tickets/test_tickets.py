@@ -13,9 +13,8 @@ from app.settings import Settings
 from app.tickets.codes import TicketKeys
 from app.tickets.door import use
 from app.units import now_ms
-from tests.stack.bad_input.world import refused
 from tests.stack.tickets.conftest import Bought, Shop
-from tests.world.buyers import api, come_in, order, until_status
+from tests.world.buyers import api, come_in, order, refused, until_status
 from tests.world.waiting import until
 
 

@@ -1,22 +1,5 @@
 """What these tests break would be in the way of others: they have a world apart."""
 
-from collections.abc import Iterator
+from tests.world.fixtures import own_env, topics_of_one_test
 
-import pytest
-
-from tests.world.apart import apart, own_topics
-from tests.world.stack import Stack
-
-
-@pytest.fixture(scope="package")
-def own_env(stack: Stack) -> Iterator[dict[str, str]]:
-    """Settings that lead to a schema, a Redis database and topics of our own."""
-    with apart(stack, SANDBOX_URL=stack.env["SANDBOX_URL"]) as env:
-        yield env
-
-
-@pytest.fixture(name="own_topics")
-def topics_of_one_test(own_env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Topics that only one test writes to."""
-    with own_topics(own_env) as env:
-        yield env
+__all__ = ["own_env", "topics_of_one_test"]

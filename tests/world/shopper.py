@@ -54,15 +54,3 @@ class World:
         return self.shopper.post(
             self.orders, content=content, headers={"Idempotency-Key": secrets.token_hex(8), **headers}
         )
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The answer is this problem, as RFC 9457 has it."""
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
-        answer.text
-    )
-    problem: dict[str, Any] = answer.json()
-    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"/problems/{code}")
-    assert problem["title"]
-    assert "Traceback" not in answer.text
-    return problem

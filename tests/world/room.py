@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _event_ids = itertools.count(1)
 
 
-class World:
+class Room:
     """A sale with one sku. Everything goes through the application's own functions."""
 
     def __init__(self, url: str) -> None:
