@@ -22,6 +22,10 @@ CREATE TABLE events (
     epoch            INT UNSIGNED   NOT NULL DEFAULT 1, -- grows with every rebuild of the sale in Redis
     redis_seq        BIGINT UNSIGNED NOT NULL DEFAULT 0, -- how far Redis had come when it last confirmed a settling
     number_high      BIGINT UNSIGNED NOT NULL DEFAULT 0, -- no queue number above it was given
+    refund_days      SMALLINT UNSIGNED NULL, -- buyers may ask for a refund until so many days before; NULL: never
+    called_off_at    DATETIME(3)    NULL, -- everybody gets their money back
+    called_off_by    VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+    called_off_reason VARCHAR(200)  NULL,
     starts_at        DATETIME(3)    NULL, -- the concert itself; NULL, here and below: not announced yet
     doors_at         DATETIME(3)    NULL,
     venue            VARCHAR(120)   NULL,
@@ -89,6 +93,8 @@ CREATE TABLE orders (
     expires_at      DATETIME(3)   NOT NULL,
     extended        BOOLEAN       NOT NULL DEFAULT FALSE, -- the buyer got more time to pay, which there is once
     updated_at      DATETIME(3)   NOT NULL,
+    accepted        DECIMAL(12,2) NULL, -- after a review: what was taken for the price; NULL: the total
+    accepted_currency CHAR(3)     CHARACTER SET ascii COLLATE ascii_bin NULL,
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
     KEY orders_status (event_id, status),
@@ -103,10 +109,13 @@ CREATE TABLE order_items (
     sku_id   INT UNSIGNED  NOT NULL,
     quantity INT           NOT NULL,
     price    DECIMAL(12,2) NOT NULL, -- a snapshot: what the buyer was shown
+    void     INT           NOT NULL DEFAULT 0, -- of them: taken back, good for nothing
+    restocked INT          NOT NULL DEFAULT 0, -- of those: on sale again
     PRIMARY KEY (order_id, sku_id),
     CONSTRAINT order_items_order FOREIGN KEY (order_id) REFERENCES orders (id),
     CONSTRAINT order_items_sku FOREIGN KEY (sku_id) REFERENCES skus (id),
-    CONSTRAINT order_items_quantity CHECK (quantity > 0)
+    CONSTRAINT order_items_quantity CHECK (quantity > 0),
+    CONSTRAINT order_items_back CHECK (0 <= restocked AND restocked <= void AND void <= quantity)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- One row for each ticket that was ever good. One that is handed on is void, and its next issue is good instead.
@@ -143,6 +152,7 @@ CREATE TABLE payments (
     order_id       CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kind           VARCHAR(8)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- CHARGE, REFUND
     parent_id      CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NULL,     -- of a refund: its charge
+    request_id     CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NULL,     -- of a refund: the decision behind it
     provider       VARCHAR(16)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     transaction_id VARBINARY(128) NULL, -- chosen outside, as above
     amount         DECIMAL(12,2) NOT NULL,
@@ -163,6 +173,29 @@ CREATE TABLE late_charges (
     order_id   CHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     since      DATETIME(3) NOT NULL,
     PRIMARY KEY (payment_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Refunds that a buyer asked for, or that an organiser decided on. What is DECIDED is told to the ledger until it is
+-- BOOKED, or VOID because the money went back in another way meanwhile.
+CREATE TABLE refund_requests (
+    id              CHAR(36)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- of the decision; payments have it too
+    order_id        CHAR(36)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    event_id        INT UNSIGNED   NOT NULL,
+    status          VARCHAR(12)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- ASKED, DECLINED, DECIDED, BOOKED, VOID
+    amount          DECIMAL(12,2)  NOT NULL, -- 0: what the items cost, or everything
+    items           VARCHAR(1000)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- "sku:quantity,…"
+    restock         BOOLEAN        NOT NULL, -- the tickets are sold again
+    reason          VARCHAR(200)   NOT NULL,
+    asked_by        VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    decided_by      VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+    idempotency_key VARBINARY(255) NOT NULL,
+    request_hash    CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    created_at      DATETIME(3)    NOT NULL,
+    updated_at      DATETIME(3)    NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY refund_requests_answer (order_id, idempotency_key),
+    KEY refund_requests_status (status, id),
+    KEY refund_requests_event (event_id, status, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- How far the list of each provider's charges has been compared: all of them up to then are in the books.

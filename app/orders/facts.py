@@ -112,6 +112,39 @@ class RefundFailed(_Fact, frozen=True, kw_only=True, tag="RefundFailed"):
     reason: str
 
 
+class Returned(msgspec.Struct, frozen=True):
+    """Tickets of a line that are taken back."""
+
+    sku_id: int
+    quantity: int
+
+
+class RefundDecided(_Fact, frozen=True, kw_only=True, tag="RefundDecided"):
+    """Somebody decided that money of the order goes back, and with it these tickets: `fact_id` is the decision's.
+
+    `amount_minor` of it, or the price of `items`, or all of it where neither is given. With `restock` the tickets
+    that come back are sold again.
+    """
+
+    amount_minor: int = 0
+    items: tuple[Returned, ...] = ()
+    restock: bool
+    reason: str
+
+
+class OrderCalledOff(_Fact, frozen=True, kw_only=True, tag="OrderCalledOff"):
+    """The organiser takes the whole order back: what was paid for it goes back, and whatever comes later too."""
+
+    restock: bool
+    reason: str
+
+
+class ReviewAccepted(_Fact, frozen=True, kw_only=True, tag="ReviewAccepted"):
+    """The organiser takes what was paid wrongly for the price: the buyer has the tickets."""
+
+    reason: str
+
+
 Fact = (
     OrderPlaced
     | CancelRequested
@@ -123,6 +156,9 @@ Fact = (
     | RefundRequested
     | RefundSucceeded
     | RefundFailed
+    | RefundDecided
+    | OrderCalledOff
+    | ReviewAccepted
 )
 
 

@@ -18,7 +18,15 @@ from redis.exceptions import RedisError
 from app.ids import event_of
 from app.infra.mysql import Connection, Database, in_list
 from app.infra.redis import NotReady
-from app.orders.facts import OUTBOX_FACTS, CancelRequested, Fact, HoldExtended, Item, OrderPlaced, PaymentSucceeded
+from app.orders.facts import (
+    OUTBOX_FACTS,
+    CancelRequested,
+    Fact,
+    HoldExtended,
+    OrderPlaced,
+    PaymentSucceeded,
+    RefundDecided,
+)
 from app.orders.figures import save_figures
 from app.orders.lifecycle import (
     REVIEW_TTL_MS,
@@ -29,6 +37,7 @@ from app.orders.lifecycle import (
     claim,
     needs_reclaim,
     reject,
+    taken,
     undecided,
 )
 from app.orders.reading import held_order, read_orders, read_payments
@@ -47,7 +56,7 @@ class Unappliable(Exception):
 
 
 Also = Callable[[Connection, Sequence[tuple[Order, Order]]], Awaitable[None]]
-Movement = tuple[str, Item, int, str]  # order id, line, change of what is available, reason
+Movement = tuple[str, int, int, str]  # order or decision, sku, change of what is available, reason
 
 
 class Change:
@@ -58,14 +67,15 @@ class Change:
         self.after = before
         self.movements: list[Movement] = []
 
-    def step(self, after: Order) -> None:
-        """Goes one step on, and notes when stock left or came back."""
-        taken, takes = claim(self.after.status) != "none", claim(after.status) != "none"
-        if taken != takes:
-            new = self.after.status == UNKNOWN
-            reason = "PLACED" if new else "RECLAIMED" if takes else after.status
-            sign = -1 if takes else 1
-            self.movements += [(after.id, item, sign * item.quantity, reason) for item in after.items]
+    def step(self, after: Order, fact: Fact | None = None) -> None:
+        """Goes one step on, and notes what stock left or came back."""
+        was, takes = taken(self.after), taken(after)
+        ref = fact.fact_id if isinstance(fact, RefundDecided) else after.id
+        for sku_id in sorted(was.keys() | takes.keys()):
+            if more := was.get(sku_id, 0) - takes.get(sku_id, 0):
+                placed = self.after.status == UNKNOWN
+                reason = "PLACED" if placed else "RECLAIMED" if more < 0 else after.status
+                self.movements.append((ref, sku_id, more, reason))
         self.after = after
 
     def reject(self) -> None:
@@ -222,7 +232,7 @@ class Ledger:
         change = Change(order)
         for fact in facts:
             reclaimed = needs_reclaim(change.after, fact) and await reclaiming.ask(change.after, fact)
-            change.step(apply(change.after, fact, reclaimed, review_ttl_ms=self._review_ttl_ms))
+            change.step(apply(change.after, fact, reclaimed, review_ttl_ms=self._review_ttl_ms), fact)
         return change
 
 
@@ -280,16 +290,20 @@ async def _check_transactions(connection: Connection, charges: list[PaymentSucce
 
 _INSERT_ORDERS = """
     INSERT INTO orders (id, event_id, buyer_id, status, version, total, currency, idempotency_key, request_hash,
-                        placed_at, expires_at, extended, updated_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+                        placed_at, expires_at, extended, updated_at, accepted, accepted_currency)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_ORDERS = f"""{_INSERT_ORDERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), expires_at = VALUES(expires_at),
-                            extended = VALUES(extended), updated_at = VALUES(updated_at)"""
+                            extended = VALUES(extended), updated_at = VALUES(updated_at),
+                            accepted = VALUES(accepted), accepted_currency = VALUES(accepted_currency)"""
 _INSERT_ITEMS = "INSERT INTO order_items (order_id, sku_id, quantity, price) VALUES (%s, %s, %s, %s)"
+_UPDATE_ITEMS = """
+    INSERT INTO order_items (order_id, sku_id, quantity, price, void, restocked) VALUES (%s, %s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE void = VALUES(void), restocked = VALUES(restocked)"""
 _INSERT_PAYMENTS = """
-    INSERT INTO payments (id, order_id, kind, parent_id, provider, transaction_id, amount, currency, status,
-                          created_at, updated_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+    INSERT INTO payments (id, order_id, kind, parent_id, request_id, provider, transaction_id, amount, currency,
+                          status, created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_PAYMENTS = f"""{_INSERT_PAYMENTS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), transaction_id = VALUES(transaction_id),
                             amount = VALUES(amount), currency = VALUES(currency),
@@ -310,6 +324,8 @@ async def _save(connection: Connection, changes: list[Change]) -> None:
         _INSERT_ITEMS, [(o.id, i.sku_id, i.quantity, to_decimal(i.price_minor)) for o in new for i in o.items]
     )
     await connection.insert_many(_UPDATE_ORDERS, [_order_row(order, now) for order in changed])
+    came_back = [change.after for change in known if change.after.back != change.before.back]
+    await connection.insert_many(_UPDATE_ITEMS, [row for order in came_back for row in _back_rows(order)])
     new_payments, changed_payments = [], []
     for change in changes:
         before = {payment.id: payment for payment in change.before.payments}
@@ -323,7 +339,7 @@ async def _save(connection: Connection, changes: list[Change]) -> None:
     await _save_undecided(connection, changes, now)
     await connection.insert_many(
         _INSERT_AUDIT,
-        [(item.sku_id, qty, reason, ref, now) for c in changes for ref, item, qty, reason in c.movements],
+        [(sku_id, qty, reason, ref, now) for c in changes for ref, sku_id, qty, reason in c.movements],
     )
     await save_figures(connection, [(change.before, change.after) for change in changes])
 
@@ -357,7 +373,24 @@ def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:
         to_datetime(order.expires_at_ms),
         order.extended,
         now,
+        to_decimal(order.accepted_minor) if order.accepted_minor else None,
+        order.accepted_currency or None,
     )
+
+
+def _back_rows(order: Order) -> list[tuple[Any, ...]]:
+    lines = {item.sku_id: item for item in order.items}
+    return [
+        (
+            order.id,
+            back.sku_id,
+            lines[back.sku_id].quantity,
+            to_decimal(lines[back.sku_id].price_minor),
+            back.void,
+            back.restocked,
+        )
+        for back in order.back
+    ]
 
 
 def _payment_row(order_id: str, payment: Payment, now: datetime) -> tuple[Any, ...]:
@@ -366,6 +399,7 @@ def _payment_row(order_id: str, payment: Payment, now: datetime) -> tuple[Any, .
         order_id,
         payment.kind,
         payment.parent_id,
+        payment.request_id,
         payment.provider,
         payment.transaction_id,
         to_decimal(payment.amount_minor),
@@ -380,10 +414,10 @@ async def _save_stock(connection: Connection, changes: list[Change]) -> None:
     """One summed UPDATE; the CHECK on skus is the last guard against selling what is not there."""
     deltas: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for change in changes:
-        was, becomes = claim(change.before.status), claim(change.after.status)
-        for item in change.after.items:
-            for column, name in enumerate(("held", "sold")):
-                deltas[item.sku_id][column] += item.quantity * ((becomes == name) - (was == name))
+        for order, sign in ((change.before, -1), (change.after, 1)):
+            column = int(claim(order) == "sold")
+            for sku_id, quantity in taken(order).items():
+                deltas[sku_id][column] += sign * quantity
     deltas = {sku_id: delta for sku_id, delta in sorted(deltas.items()) if any(delta)}
     if deltas:
         case = "CASE id" + " WHEN %s THEN %s" * len(deltas) + " END"

@@ -5,8 +5,11 @@
                        -> REVIEW      the same, but of the wrong amount or currency
                        -> REJECTED    claimed again, and the last guard said no
     CONFIRMED          -> PARTIALLY_REFUNDED -> REFUNDED
-    REVIEW             -> CONFIRMED   the right money came after all; the rest goes back
+    REVIEW             -> CONFIRMED   the right money came after all, or what came is accepted; the rest goes back
                        -> REFUNDED    its time ended, or somebody gave all of the money back
+
+Called off by the organiser, an order becomes CANCELED or REFUNDED and can buy nothing any more. The status says
+what was decided, the payments where the money is: a refund that somebody decides on counts at once.
 
 Money that buys nothing (the tickets are gone, or were paid before) is refunded without being asked for. Late money
 that came while nobody could say whether the tickets are gone stays undecided until the same fact is told again.
@@ -14,7 +17,7 @@ Nothing here talks to the outside; a fact that comes twice changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,19 +30,30 @@ from app.orders.facts import (
     HoldExtended,
     HoldLapsed,
     Item,
+    OrderCalledOff,
     OrderPlaced,
     PaymentFailed,
     PaymentStarted,
     PaymentSucceeded,
+    RefundDecided,
     RefundFailed,
     RefundRequested,
     RefundSucceeded,
+    Returned,
+    ReviewAccepted,
 )
 
 # Money came for an order nobody knows: there is no row in `orders`, only its payments are kept.
 UNKNOWN: Final = "UNKNOWN"
 # The stock a status takes out of sale.
-CLAIMS: Final = {"PENDING": "held", "REVIEW": "held", "CONFIRMED": "sold", "PARTIALLY_REFUNDED": "sold"}
+CLAIMS: Final = {
+    "PENDING": "held",
+    "REVIEW": "held",
+    "CONFIRMED": "sold",
+    "PARTIALLY_REFUNDED": "sold",
+    "REFUNDED": "sold",  # what of it was not put back on sale
+}
+BOUGHT: Final = ("CONFIRMED", "PARTIALLY_REFUNDED")
 REVIEW_TTL_MS: Final = 24 * 3_600_000  # how long an order in REVIEW keeps its stock
 
 
@@ -55,6 +69,15 @@ class Payment(msgspec.Struct, frozen=True):
     created_at_ms: int
     transaction_id: str | None = None
     parent_id: str | None = None
+    request_id: str | None = None  # of a refund: the decision it is part of
+
+
+class Back(msgspec.Struct, frozen=True):
+    """Tickets of a line that were taken back: how many are void, and how many of those are on sale again."""
+
+    sku_id: int
+    void: int
+    restocked: int
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -74,11 +97,41 @@ class Order(msgspec.Struct, frozen=True):
     idempotency_key: str = ""
     request_hash: str = ""
     payments: tuple[Payment, ...] = ()
+    back: tuple[Back, ...] = ()  # only lines of which something was taken back
+    accepted_minor: int = 0  # what was taken for the price after a review; 0: the total
+    accepted_currency: str = ""
 
 
-def claim(status: str) -> str:
-    """Which stock an order of this status takes: "held", "sold" or "none"."""
-    return CLAIMS.get(status, "none")
+class TooMuch(Exception):
+    """More than there is to give back; the text says how much there is."""
+
+
+def claim(order: Order) -> str:
+    """Which stock an order takes: "held", "sold" or "none"."""
+    return CLAIMS[order.status] if taken(order) else "none"
+
+
+def taken(order: Order) -> dict[int, int]:
+    """How many tickets of each sku an order takes out of sale."""
+    if order.status not in CLAIMS:
+        return {}
+    restocked = {back.sku_id: back.restocked for back in order.back}
+    left = {item.sku_id: item.quantity - restocked.get(item.sku_id, 0) for item in order.items}
+    return {sku_id: quantity for sku_id, quantity in left.items() if quantity}
+
+
+def valid(order: Order) -> dict[int, int]:
+    """How many tickets of each sku an order is good for, once it is paid: those that were not taken back."""
+    void = {back.sku_id: back.void for back in order.back}
+    left = {item.sku_id: item.quantity - void.get(item.sku_id, 0) for item in order.items}
+    return {sku_id: quantity for sku_id, quantity in left.items() if quantity}
+
+
+def price_of(order: Order) -> tuple[int, str]:
+    """What was to be paid, minor units and currency: the total, or what was accepted in its place."""
+    if order.accepted_minor:
+        return order.accepted_minor, order.accepted_currency
+    return order.total_minor, order.currency
 
 
 def money_kept(order: Order) -> Counter[str]:
@@ -97,7 +150,7 @@ def undecided(order: Order) -> list[Payment]:
 
     One whose refund was refused was decided, and is left to people.
     """
-    if order.status not in (UNKNOWN, "EXPIRED", "CANCELED"):
+    if order.status not in (UNKNOWN, "EXPIRED", "CANCELED") or _is_void(order):
         return []
     refused = {p.parent_id for p in order.payments if p.status == "REFUND_FAILED"}
     return [charge for charge in _unreturned(order) if charge.id not in refused]
@@ -105,7 +158,7 @@ def undecided(order: Order) -> list[Payment]:
 
 def needs_reclaim(order: Order, fact: Fact) -> bool:
     """Whether this is money for an order whose stock was given up: try to claim that again first."""
-    if not isinstance(fact, PaymentSucceeded) or order.status not in ("EXPIRED", "CANCELED"):
+    if not isinstance(fact, PaymentSucceeded) or order.status not in ("EXPIRED", "CANCELED") or _is_void(order):
         return False
     known = _known_charge(order, fact)
     return known is None or known in undecided(order)
@@ -164,7 +217,7 @@ def _hold_lapsed(order: Order, fact: HoldLapsed, _: Given) -> Order:
     if fact.expires_at_ms < order.expires_at_ms:
         return order
     if order.status == "REVIEW":
-        return _with_all_refunded(replace(order, status="REFUNDED"), fact.occurred_at_ms)
+        return _given_back(order, fact.occurred_at_ms, restock=True)
     return replace(order, status="EXPIRED") if order.status == "PENDING" else order
 
 
@@ -197,6 +250,8 @@ def _payment_succeeded(order: Order, fact: PaymentSucceeded, given: Given) -> Or
     match order.status:
         case "PENDING" | "REVIEW":
             return _bought_or_reviewed(order, [charge], at_ms, given)
+        case "EXPIRED" | "CANCELED" if _is_void(order):
+            return _with_refund(order, charge, at_ms)
         case "EXPIRED" | "CANCELED" if given.reclaimed is None:
             return order  # undecided
         case "EXPIRED" | "CANCELED" if given.reclaimed:
@@ -238,15 +293,139 @@ def _refund_succeeded(order: Order, fact: RefundSucceeded, _: Given) -> Order:
     if after is order:
         return order
     kept = money_kept(after)
-    if order.status in ("CONFIRMED", "PARTIALLY_REFUNDED", "REVIEW") and not any(kept.values()):
-        return replace(after, status="REFUNDED")
-    if order.status == "CONFIRMED" and kept[order.currency] < order.total_minor:
+    if order.status in (*BOUGHT, "REVIEW") and not any(kept.values()):
+        return _void(replace(after, status="REFUNDED"), restock=True)
+    price_minor, currency = price_of(order)
+    if order.status == "CONFIRMED" and kept[currency] < price_minor:
         return replace(after, status="PARTIALLY_REFUNDED")
     return after
 
 
 def _refund_failed(order: Order, fact: RefundFailed, _: Given) -> Order:
     return _with_payment(order, fact.refund_id, "REFUND_PENDING", status="REFUND_FAILED")
+
+
+def _refund_decided(order: Order, fact: RefundDecided, _: Given) -> Order:
+    if any(p.request_id == fact.fact_id for p in order.payments):
+        return order
+    try:
+        parts = refund_parts(order, fact.amount_minor, fact.items)
+    except TooMuch:
+        return order  # overtaken by another one: whoever asked for it sees that it was not booked
+    if not parts:
+        return order
+    if takes_all(order, parts):
+        return _given_back(order, fact.occurred_at_ms, restock=fact.restock, request_id=fact.fact_id)
+    for charge, amount_minor in parts:
+        order = _with_part(order, charge, amount_minor, fact.occurred_at_ms, fact.fact_id)
+    order = _with_back(order, fact.items, restock=fact.restock)
+    return replace(order, status="PARTIALLY_REFUNDED") if order.status == "CONFIRMED" else order
+
+
+def _order_called_off(order: Order, fact: OrderCalledOff, _: Given) -> Order:
+    if order.status in (UNKNOWN, "REJECTED", "REFUNDED") or (_is_void(order) and not _unreturned(order)):
+        return order
+    return _given_back(order, fact.occurred_at_ms, restock=fact.restock, request_id=fact.fact_id)
+
+
+def _review_accepted(order: Order, fact: ReviewAccepted, _: Given) -> Order:
+    charges = _unreturned(order)
+    if order.status != "REVIEW" or not charges:
+        return order
+    # The one that is most like the price stays: of its currency, and the largest.
+    kept = max(charges, key=lambda charge: (charge.currency == order.currency, left_of(order.payments, charge)))
+    left_minor = left_of(order.payments, kept)
+    order = _with_all_refunded(replace(order, status="CONFIRMED"), fact.occurred_at_ms, but=kept)
+    if kept.currency == order.currency and left_minor >= order.total_minor:
+        excess_minor = left_minor - order.total_minor
+        if not excess_minor:
+            return order
+        return _with_part(order, kept, excess_minor, fact.occurred_at_ms, fact.fact_id)
+    return replace(order, accepted_minor=left_minor, accepted_currency=kept.currency)
+
+
+def refund_parts(order: Order, amount_minor: int, items: Iterable[Returned]) -> list[tuple[Payment, int]]:
+    """The charges that give money back, and how much each: `amount_minor`, the price of `items`, or all of it.
+
+    Empty when there is nothing to give back. Raises TooMuch.
+    """
+    charges = _unreturned(order)
+    left = {charge.id: left_of(order.payments, charge) for charge in charges}
+    currency = refund_currency(order)
+    lines = {item.sku_id: item for item in order.items}
+    still = valid(order) if order.status in BOUGHT and currency == order.currency else {}
+    for returned in items:
+        there = still.get(returned.sku_id, 0)
+        if returned.quantity > there:
+            raise TooMuch(f"{there} tickets of kind {returned.sku_id} may still be given back")
+        amount_minor += lines[returned.sku_id].price_minor * returned.quantity
+    if not amount_minor:
+        return [(charge, left[charge.id]) for charge in charges]
+    charges = [charge for charge in charges if charge.currency == currency]
+    most_minor = sum(left[charge.id] for charge in charges)
+    if charges and amount_minor > most_minor:
+        raise TooMuch(f"{most_minor} (in minor units of {currency}) may still be given back")
+    parts = []
+    for charge in sorted(charges, key=lambda charge: -left[charge.id]):
+        if part_minor := min(amount_minor, left[charge.id]):
+            parts.append((charge, part_minor))
+            amount_minor -= part_minor
+    return parts
+
+
+def refund_currency(order: Order) -> str:
+    """The currency in which an amount of this order goes back: that of its price, if anything was paid in it."""
+    currencies = {charge.currency for charge in _unreturned(order)}
+    _, currency = price_of(order)
+    return currency if currency in currencies or len(currencies) != 1 else currencies.pop()
+
+
+def takes_all(order: Order, parts: Sequence[tuple[Payment, int]]) -> bool:
+    """Whether nothing that was paid for the order stays once these parts are given back."""
+    return sum(part for _, part in parts) == sum(left_of(order.payments, c) for c in _unreturned(order))
+
+
+def _given_back(order: Order, at_ms: int, *, restock: bool, request_id: str | None = None) -> Order:
+    """The order with all of its money on its way back, and all of its tickets void."""
+    for charge in _unreturned(order):
+        if request_id:
+            order = _with_part(order, charge, left_of(order.payments, charge), at_ms, request_id)
+        else:
+            order = _with_refund(order, charge, at_ms, amount_minor=left_of(order.payments, charge))
+    if order.status in (*BOUGHT, "REVIEW"):
+        return _void(replace(order, status="REFUNDED"), restock=restock)
+    if order.status == "PENDING":
+        order = replace(order, status="CANCELED")
+    return _void(order, restock=True) if order.status in ("CANCELED", "EXPIRED") and request_id else order
+
+
+def _void(order: Order, *, restock: bool) -> Order:
+    still = valid(order)
+    return _with_back(order, [Returned(sku_id, still[sku_id]) for sku_id in still], restock=restock)
+
+
+def _is_void(order: Order) -> bool:
+    """Whether all of its tickets were taken back: money for it buys nothing any more."""
+    return bool(order.back) and not valid(order)
+
+
+def _with_back(order: Order, items: Iterable[Returned], *, restock: bool) -> Order:
+    """The order with these tickets taken back."""
+    back = {line.sku_id: line for line in order.back}
+    for returned in items:
+        was = back.get(returned.sku_id, Back(returned.sku_id, 0, 0))
+        back[returned.sku_id] = replace(
+            was,
+            void=was.void + returned.quantity,
+            restocked=was.restocked + (returned.quantity if restock else 0),
+        )
+    return replace(order, back=tuple(back[sku_id] for sku_id in sorted(back)))
+
+
+def _with_part(order: Order, charge: Payment, amount_minor: int, at_ms: int, request_id: str) -> Order:
+    """The order with a refund of a charge that is part of a decision."""
+    refund_id = derived_id("refund", request_id, charge.id)
+    return _with_refund(order, charge, at_ms, refund_id, amount_minor, request_id)
 
 
 def reject(order: Order, at_ms: int) -> Order:
@@ -293,7 +472,14 @@ def _with_charge(order: Order, fact: PaymentSucceeded) -> tuple[Order, Payment]:
     return replace(order, payments=(*order.payments, charge)), charge
 
 
-def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "", amount_minor: int = 0) -> Order:
+def _with_refund(
+    order: Order,
+    charge: Payment,
+    at_ms: int,
+    refund_id: str = "",
+    amount_minor: int = 0,
+    request_id: str | None = None,
+) -> Order:
     """The order with a refund to be carried out: of the whole charge, unless an amount is given."""
     if not refund_id:
         refused = sum(p.parent_id == charge.id and p.status == "REFUND_FAILED" for p in order.payments)
@@ -307,6 +493,7 @@ def _with_refund(order: Order, charge: Payment, at_ms: int, refund_id: str = "",
         currency=charge.currency,
         created_at_ms=at_ms,
         parent_id=charge.id,
+        request_id=request_id,
     )
     return replace(order, payments=(*order.payments, refund))
 
@@ -354,4 +541,7 @@ _EFFECTS: Final[dict[type[Any], Callable[[Order, Any, Given], Order]]] = {
     RefundRequested: _refund_requested,
     RefundSucceeded: _refund_succeeded,
     RefundFailed: _refund_failed,
+    RefundDecided: _refund_decided,
+    OrderCalledOff: _order_called_off,
+    ReviewAccepted: _review_accepted,
 }

@@ -13,7 +13,7 @@ from app.ids import event_of
 from app.infra.keys import key, order_key
 from app.infra.mysql import Connection, Database, DatabaseUnavailable, in_list
 from app.orders.facts import Item
-from app.orders.lifecycle import Order, Payment
+from app.orders.lifecycle import Back, Order, Payment
 from app.orders.reservations import parse_items
 from app.sale.catalog import Event
 from app.units import to_minor, to_ms
@@ -122,11 +122,14 @@ async def read_orders(
         return []
     ids = [row["id"] for row in rows]
     items: dict[str, list[Item]] = defaultdict(list)
+    back: dict[str, list[Back]] = defaultdict(list)
     for row in await connection.fetch_all(
         f"SELECT * FROM order_items WHERE order_id IN {in_list(ids)} ORDER BY sku_id",  # noqa: S608
         ids,
     ):
         items[row["order_id"]].append(Item(row["sku_id"], row["quantity"], to_minor(row["price"])))
+        if row["void"]:
+            back[row["order_id"]].append(Back(row["sku_id"], row["void"], row["restocked"]))
     payments = await read_payments(connection, ids) if with_payments else {}
     return [
         Order(
@@ -144,6 +147,9 @@ async def read_orders(
             idempotency_key=row["idempotency_key"],
             request_hash=row["request_hash"],
             payments=tuple(payments.get(row["id"], ())),
+            back=tuple(back.get(row["id"], ())),
+            accepted_minor=to_minor(row["accepted"]) if row["accepted"] is not None else 0,
+            accepted_currency=row["accepted_currency"] or "",
         )
         for row in rows
     ]
@@ -166,6 +172,7 @@ async def read_payments(connection: Connection, order_ids: Sequence[str]) -> dic
                 currency=row["currency"],
                 transaction_id=row["transaction_id"],
                 parent_id=row["parent_id"],
+                request_id=row["request_id"],
                 created_at_ms=to_ms(row["created_at"]),
             )
         )

@@ -28,7 +28,7 @@ from app.infra.mysql import Connection, Database, in_list
 from app.orders.facts import OrderPlaced
 from app.orders.lifecycle import Order, claim
 from app.orders.reading import read_orders
-from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, settle
+from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, items_text, settle, taken_text
 from app.sale.catalog import Event
 from app.sale.events import note, read_event, sale_fields
 from app.units import now_ms, to_datetime
@@ -112,6 +112,7 @@ class _Rebuild:
         self._name = new_id()
         self._versions: dict[str, int] = {}  # of the orders that are written
         self._statuses: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
         self._homeless: list[str] = []
         self._pauses: tuple[tuple[int, int], ...] = ()
         self._hold_ttl_ms = 0
@@ -140,7 +141,7 @@ class _Rebuild:
         await self._write_changed(self._follow)
         await self._end_entries(done)
 
-        claims = Counter(claim(status) for status in self._statuses.values())
+        claims = Counter(self._claims.values())
         rebuilt = Rebuilt(
             event.epoch,
             len(self._versions),
@@ -193,6 +194,7 @@ class _Rebuild:
         for order in orders:
             self._versions[order.id] = order.version
             self._statuses[order.id] = order.status
+            self._claims[order.id] = claim(order)
 
     async def _write_changed(self, act: Callable[[Sequence[Order]], Awaitable[None]]) -> int:
         """Does something with the orders that are other in the books than when they were written; how many."""
@@ -266,13 +268,13 @@ class _Rebuild:
             args += [
                 order.id,
                 order.buyer_id,
-                ",".join(f"{item.sku_id}:{item.quantity}:{item.price_minor}" for item in order.items),
+                items_text(order.items),
                 sum(item.quantity for item in order.items),
                 order.total_minor,
                 order.currency,
                 order.status,
                 order.version,
-                "held" if order.status == "HELD" else claim(order.status),
+                "held" if order.status == "HELD" else claim(order),
                 order.placed_at_ms,
                 order.expires_at_ms,
                 _stopped_ms(self._pauses, order.placed_at_ms),
@@ -281,6 +283,7 @@ class _Rebuild:
                 # a review and more time move an order's end, and the answer stays as it was
                 min(order.expires_at_ms, order.placed_at_ms + self._hold_ttl_ms),
                 "1" if order.extended else "0",
+                taken_text(order),
             ]
         return names, args
 

@@ -1,6 +1,6 @@
 """The stock: reserve, give back, settle, reclaim. The rules themselves are in app/lua."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +14,7 @@ from app.infra import scripts
 from app.infra.keys import key, keys, live_channel, order_key
 from app.infra.redis import NotReady
 from app.orders.facts import CancelRequested, Fact, HoldExtended, Item, OrderPlaced
-from app.orders.lifecycle import Order, claim
+from app.orders.lifecycle import Order, claim, taken
 
 OUTBOX_GROUP = "relay"
 SETTLE_CHUNK = 100  # orders in one script: 2.5 ms
@@ -148,6 +148,19 @@ def parse_items(text: str) -> tuple[Item, ...]:
     return tuple(Item(*(int(number) for number in line.split(":"))) for line in text.split(","))
 
 
+def items_text(items: Iterable[Item]) -> str:
+    """The lines of an order's record."""
+    return ",".join(f"{item.sku_id}:{item.quantity}:{item.price_minor}" for item in items)
+
+
+def taken_text(order: Order) -> str:
+    """The lines that an order takes out of sale, where some of its tickets are on sale again; else empty."""
+    takes = taken(order)
+    if not any(back.restocked for back in order.back):
+        return ""
+    return items_text(Item(i.sku_id, takes[i.sku_id], i.price_minor) for i in order.items if i.sku_id in takes)
+
+
 async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_ids: Sequence[str]) -> int:
     """Makes Redis follow the books for these orders of one event, deletes their outbox entries, tells who watches.
 
@@ -160,7 +173,14 @@ async def settle(redis: Redis, event_id: int, orders: Sequence[Order], outbox_id
         chunk = orders[first : first + SETTLE_CHUNK]
         args: list[str | int] = [live_channel(event_id), OUTBOX_GROUP, len(chunk)]
         for order in chunk:
-            args += [order.id, order.status, order.version, claim(order.status), order.expires_at_ms]
+            args += [
+                order.id,
+                order.status,
+                order.version,
+                claim(order),
+                order.expires_at_ms,
+                taken_text(order),
+            ]
         try:
             missing += await scripts.run(
                 redis,

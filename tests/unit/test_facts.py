@@ -13,13 +13,17 @@ from app.orders.facts import (
     HoldExtended,
     HoldLapsed,
     Item,
+    OrderCalledOff,
     OrderPlaced,
     PaymentFailed,
     PaymentStarted,
     PaymentSucceeded,
+    RefundDecided,
     RefundFailed,
     RefundRequested,
     RefundSucceeded,
+    Returned,
+    ReviewAccepted,
     UndecodableFact,
     decode,
     encode,
@@ -150,6 +154,31 @@ GOLDEN: list[tuple[bytes, Fact]] = [
             refund_id="f7",
             reason="account closed",
         ),
+    ),
+    (
+        b'{"type":"RefundDecided","fact_id":"f10","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
+        b'"occurred_at_ms":1764000000008,"version":1,"amount_minor":0,"items":[{"sku_id":3,"quantity":1}],'
+        b'"restock":true,"reason":"ill"}',
+        RefundDecided(
+            fact_id="f10",
+            order_id=ORDER,
+            occurred_at_ms=1_764_000_000_008,
+            items=(Returned(3, 1),),
+            restock=True,
+            reason="ill",
+        ),
+    ),
+    (
+        b'{"type":"OrderCalledOff","fact_id":"f11","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
+        b'"occurred_at_ms":1764000000009,"version":1,"restock":false,"reason":"storm"}',
+        OrderCalledOff(
+            fact_id="f11", order_id=ORDER, occurred_at_ms=1_764_000_000_009, restock=False, reason="storm"
+        ),
+    ),
+    (
+        b'{"type":"ReviewAccepted","fact_id":"f12","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
+        b'"occurred_at_ms":1764000000010,"version":1,"reason":"a friend"}',
+        ReviewAccepted(fact_id="f12", order_id=ORDER, occurred_at_ms=1_764_000_000_010, reason="a friend"),
     ),
 ]
 RECORDS = [record for record, _ in GOLDEN]

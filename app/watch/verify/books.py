@@ -12,7 +12,7 @@ from decimal import Decimal
 from asyncmy.errors import MySQLError
 
 from app.infra.mysql import Connection, Database, Row
-from app.orders.lifecycle import claim
+from app.orders.lifecycle import CLAIMS
 from app.orders.refused import count_refused
 from app.sale.catalog import Stock
 from app.units import to_minor
@@ -26,20 +26,21 @@ _GOING_BACK = "SUM(CASE WHEN p.status IN ('REFUND_PENDING', 'REFUND_FAILED') THE
 # A refund that somebody asked for leaves an order CONFIRMED until the money is back, and money that came twice is
 # refunded by itself: so what is kept may exceed the total by what is going back, and is never below the total.
 _PAID = f"""
-    SELECT o.id, o.status, o.total, {_KEPT} AS kept, {_GOING_BACK} AS going_back
-    FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND p.currency = o.currency
+    SELECT o.id, o.status, COALESCE(o.accepted, o.total) AS price, {_KEPT} AS kept, {_GOING_BACK} AS going_back
+    FROM orders o LEFT JOIN payments p ON p.order_id = o.id
+         AND p.currency = COALESCE(o.accepted_currency, o.currency)
     WHERE (%s IS NULL OR o.event_id = %s) AND o.status IN ('CONFIRMED', 'PARTIALLY_REFUNDED')
-    GROUP BY o.id, o.status, o.total
-    HAVING kept < CASE o.status WHEN 'CONFIRMED' THEN o.total ELSE 0 END OR kept > o.total + going_back
+    GROUP BY o.id, o.status, o.accepted, o.total
+    HAVING kept < CASE o.status WHEN 'CONFIRMED' THEN price ELSE 0 END OR kept > price + going_back
     LIMIT %s"""  # noqa: S608  # no input in it
 # Money in REVIEW or of an unknown order waits for somebody; any other order keeps none but for its total.
 _KEPT_WRONGLY = f"""
     SELECT * FROM (
-        SELECT p.order_id, p.currency AS paid_in, o.currency AS priced_in,
+        SELECT p.order_id, p.currency AS paid_in, COALESCE(o.accepted_currency, o.currency) AS priced_in,
                COALESCE(o.status, 'UNKNOWN') AS order_status, {_KEPT} AS kept, {_GOING_BACK} AS going_back
         FROM payments p LEFT JOIN orders o ON o.id = p.order_id
         WHERE (%s IS NULL OR RIGHT(p.order_id, 8) = %s)
-        GROUP BY p.order_id, p.currency, o.status, o.currency
+        GROUP BY p.order_id, p.currency, o.status, o.currency, o.accepted_currency
     ) money
     WHERE kept < 0 OR kept > going_back AND order_status NOT IN ('REVIEW', 'UNKNOWN')
           AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND priced_in = paid_in)
@@ -113,12 +114,12 @@ class Books:
         """3: held and sold are what the orders claim, and the audit adds up to what is available."""
         claimed: dict[int, Counter[str]] = defaultdict(Counter)
         for row in await self._connection.fetch_all(
-            "SELECT i.sku_id, o.status, SUM(i.quantity) AS quantity"
+            "SELECT i.sku_id, o.status, SUM(i.quantity - i.restocked) AS quantity"
             " FROM orders o JOIN order_items i ON i.order_id = o.id"
             " WHERE (%s IS NULL OR o.event_id = %s) GROUP BY i.sku_id, o.status",
             self._event,
         ):
-            claimed[row["sku_id"]][claim(row["status"])] += int(row["quantity"])
+            claimed[row["sku_id"]][CLAIMS.get(row["status"], "none")] += int(row["quantity"])
         audited = {
             row["sku_id"]: int(row["change_qty"])
             for row in await self._connection.fetch_all(
@@ -172,7 +173,7 @@ class Books:
             )
         for row in await self._connection.fetch_all(_PAID, (*self._event, MOST_NAMED)):
             finding.problems.append(
-                f"order {row['id']}: {row['status']} with a total of {row['total']}, and {row['kept']} was kept"
+                f"order {row['id']}: {row['status']} with a price of {row['price']}, and {row['kept']} was kept"
             )
         return finding
 
@@ -200,8 +201,9 @@ class Books:
         """Money in less money out is what the orders say, but for refunds that are on their way or failed."""
         said: dict[str, Decimal] = defaultdict(Decimal)
         for row in await self._connection.fetch_all(
-            "SELECT currency, SUM(total) AS total FROM orders"
-            " WHERE status = 'CONFIRMED' AND (%s IS NULL OR event_id = %s) GROUP BY currency",
+            "SELECT COALESCE(accepted_currency, currency) AS currency, SUM(COALESCE(accepted, total)) AS total"
+            " FROM orders WHERE status = 'CONFIRMED' AND (%s IS NULL OR event_id = %s)"
+            " GROUP BY COALESCE(accepted_currency, currency)",
             self._event,
         ):
             said[row["currency"]] += row["total"]
