@@ -39,9 +39,12 @@ from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web.admin import api as admin_api
 from app.web.admin import door, session
+from app.web.admin import money as admin_money
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, draw, pages, ticket_pages, tickets
+from app.web.buyer import api, draw, pages, tickets
+from app.web.buyer import refunds as buyer_refunds
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
 from app.web.draining import Draining
@@ -75,11 +78,19 @@ API = router(
     resource("/orders/{order_id}/tickets", GET=tickets.get_tickets),
     resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=tickets.hand_on_ticket),
     resource("/tickets/{ticket_code}/use", POST=door.use_ticket),
+    resource("/orders/{order_id}/refund-requests", POST=buyer_refunds.post_refund_request),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
     resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
     resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
     resource("/admin/events/{slug}/history", GET=admin_api.get_history),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
+    resource("/admin/events/{slug}/cancel", POST=admin_money.post_event_cancel, GET=admin_money.get_event_cancel),
+    resource("/admin/events/{slug}/refund-requests", GET=admin_money.get_refund_requests),
+    resource("/admin/orders/{order_id}/refunds", POST=admin_money.post_refund),
+    resource("/admin/orders/{order_id}/accept", POST=admin_money.post_accept),
+    resource("/admin/orders/{order_id}/cancel", POST=admin_money.post_cancel),
+    resource("/admin/refund-requests/{request_id}/grant", POST=admin_money.post_grant),
+    resource("/admin/refund-requests/{request_id}/decline", POST=admin_money.post_decline),
 )
 MACHINES = [
     resource("/problems/{code}", GET=explanations.explain),

@@ -23,6 +23,7 @@ CREATE TABLE events (
     redis_seq        BIGINT UNSIGNED NOT NULL DEFAULT 0, -- how far Redis had come when it last confirmed a settling
     number_high      BIGINT UNSIGNED NOT NULL DEFAULT 0, -- no queue number above it was given
     refund_days      SMALLINT UNSIGNED NULL, -- buyers may ask for a refund until so many days before; NULL: never
+    provider         VARCHAR(16)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'sandbox', -- of new payments
     called_off_at    DATETIME(3)    NULL, -- everybody gets their money back
     called_off_by    VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     called_off_reason VARCHAR(200)  NULL,

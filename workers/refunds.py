@@ -1,7 +1,8 @@
 """Carries out the refunds that the ledger decided on, once each, and reports what became of them.
 
 It also sees to money that nobody decided about: stray money of orders that are in no books goes back after a
-while, and late money whose tickets nobody could speak for is told to the ledger again.
+while, and late money whose tickets nobody could speak for is told to the ledger again. And it tells the ledger
+again of what organisers decided, refunds and called off events, until it is in the books.
 """
 
 import asyncio
@@ -9,13 +10,18 @@ import logging
 import time
 from dataclasses import dataclass
 
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
 from app.ids import derived_id
 from app.infra.kafka import KafkaUnavailable, Producer, open_producer
 from app.infra.mysql import Database, Row, open_database
-from app.infra.redis import open_redis
+from app.infra.redis import NotReady, open_redis
+from app.orders import calling_off, refund_requests
 from app.orders.facts import Fact, PaymentSucceeded, RefundFailed, RefundRequested, RefundSucceeded, records
 from app.payments.provider import ProviderUnavailable, RefundRefused
 from app.payments.providers import Providers, UnknownProvider, open_providers
+from app.sale.events import event_by_id
 from app.settings import PROVIDERS, Settings
 from app.units import now_ms, to_minor, to_ms
 from app.watch.processes import reporting
@@ -30,6 +36,9 @@ AT_ONCE = 32  # one that hangs takes one of these and delays no other
 ASK_AGAIN_SECONDS = 15.0  # the ledger may not have written the answer yet
 LONGEST_PAUSE_SECONDS = 300.0
 LOOSE_SECONDS = 5.0
+DECISIONS_SECONDS = 1.0
+TELL_AGAIN_SECONDS = 5.0  # what was decided was told at once; the ledger may be behind
+CALL_OFF_AGAIN_SECONDS = 30.0
 STRAY_AFTER_SECONDS = 600  # its order may still come, and then takes care of it
 
 
@@ -44,10 +53,12 @@ async def work(settings: Settings, stop: Stop) -> None:
     ):
         refunds = Refunds(database, producer, providers)
         loose = LooseMoney(database, producer)
+        decisions = Decisions(database, redis, producer)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(every(TICK_SECONDS, refunds.tick, stop))
                 group.create_task(every(LOOSE_SECONDS, loose.tick, stop))
+                group.create_task(every(DECISIONS_SECONDS, decisions.tick, stop))
         finally:
             await refunds.stop()
 
@@ -176,6 +187,39 @@ class LooseMoney:
                 *(_stray_refund(row) for row in rows if not row["known"] and row["is_stray"]),
             ]
             await self._producer.send(records(*facts))
+
+
+class Decisions:
+    """What organisers decided and the books do not have yet."""
+
+    def __init__(self, database: Database, redis: Redis, producer: Producer) -> None:
+        self._database = database
+        self._redis = redis
+        self._producer = producer
+        self._called_off_at: dict[int, float] = {}  # event id -> when its orders were told last
+
+    async def tick(self) -> None:
+        """Tells the ledger of it, and again while nothing comes of it."""
+        facts: list[Fact] = [*await refund_requests.follow(self._database, TELL_AGAIN_SECONDS)]
+        for first in range(0, len(facts), PAGE):
+            await self._producer.send(records(*facts[first : first + PAGE]))
+        for event_id in await calling_off.called_off(self._database):
+            now = time.monotonic()
+            if now - self._called_off_at.get(event_id, -CALL_OFF_AGAIN_SECONDS) >= CALL_OFF_AGAIN_SECONDS:
+                await self._call_off(event_id)
+                self._called_off_at[event_id] = now
+
+    async def _call_off(self, event_id: int) -> None:
+        event = await event_by_id(self._database, event_id)
+        reason = event.called_off_reason
+        try:
+            await calling_off.close_for_good(self._database, self._redis, event, reason, "the worker")
+        except (RedisError, NotReady) as error:
+            log.warning(
+                "event %s is called off, and its sale closes as soon as Redis is back: %s", event.slug, error
+            )
+        async for page in calling_off.facts_of(self._database, event_id, reason):
+            await self._producer.send(records(*page))
 
 
 def _again(charge: Row) -> PaymentSucceeded:

@@ -1,6 +1,9 @@
-"""`ticketcraze event`: creates, lists, opens, pauses and closes sales."""
+"""`ticketcraze event`: creates, lists, opens, pauses and closes sales, and calls events off."""
 
 import argparse
+import asyncio
+import time
+from dataclasses import asdict
 from typing import Any
 
 from redis.asyncio import Redis
@@ -8,6 +11,7 @@ from redis.asyncio import Redis
 from app.cli.command import Answer, Commands, Failed
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
+from app.orders import calling_off
 from app.sale import events as sales
 from app.sale.catalog import Event, Sku, parse_sku, parse_time, public_state
 from app.settings import Settings
@@ -15,11 +19,12 @@ from app.units import iso, money_text, now_ms
 
 MAX_OPENS_IN_SECONDS = 366 * 86_400
 MAX_NOTICE_CHARACTERS = 200
+PROGRESS_SECONDS = 1.0
 
 
 def add(commands: Commands) -> None:
     """Adds the group."""
-    events = commands.group("event", "create, list, open, pause and close sales")
+    events = commands.group("event", "create, list, open, pause and close sales; call an event off")
     create = events.add(
         "create",
         "Creates an event and puts it on sale.",
@@ -41,7 +46,23 @@ def add(commands: Commands) -> None:
     create.add_argument("--max-per-buyer", type=int, default=4, help="tickets one buyer may have (4)")
     create.add_argument("--starts-at", metavar="TIME", help="when the event itself starts: 2026-12-24T20:00+01:00")
     create.add_argument("--doors-at", metavar="TIME", help="when its doors open")
+    create.add_argument("--provider", default="sandbox", help="who takes the money: sandbox or stripe (sandbox)")
+    create.add_argument(
+        "--refund-days", type=int, metavar="DAYS",
+        help="buyers may ask for a refund until so many days before it starts; never, unless this is given",
+    )  # fmt: skip
     create.add_argument("--venue", help="where it is: Grand Hall, Quay Street 4, Bristol")
+
+    cancel = events.add(
+        "cancel",
+        "Calls an event off: its sale closes, and everybody who paid gets all of it back. Shows how far it has"
+        " come; interrupted, the refunds go on, and the same command shows them again.",
+        _cancel,
+        'ticketcraze event cancel night-of-lights --reason "The hall is flooded."',
+    )
+    cancel.add_argument("slug", metavar="SLUG")
+    cancel.add_argument("--reason", default="", help="what buyers read")
+    cancel.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for the refunds, at most (0)")
 
     events.add("list", "Lists the newest events and how they stand.", _list, "ticketcraze event list")
 
@@ -84,7 +105,11 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
         starts_at_ms=_time("starts-at", arguments.starts_at),
         doors_at_ms=_time("doors-at", arguments.doors_at),
         venue=None if arguments.venue is None else arguments.venue.strip(),
+        provider=arguments.provider,
+        refund_days=arguments.refund_days,
     )
+    if settings.environment == "production" and event.provider == "sandbox":
+        raise Failed("provider: the sandbox takes no real money; production needs another one")
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.create_event(database, redis, event)
     lines = [f"{event.name} ({event.slug}), event {event.id}, opens at {iso(event.opens_at_ms)}"]
@@ -140,6 +165,28 @@ async def _standing(redis: Redis, event: Event) -> dict[str, Any]:
         "held": sum(sku.held for sku in counts),
         "sold": sum(sku.sold for sku in counts),
     }
+
+
+async def _cancel(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    reason = arguments.reason.strip()
+    if len(reason) > MAX_NOTICE_CHARACTERS:
+        raise Failed(f"reason: at most {MAX_NOTICE_CHARACTERS} characters")
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event = await sales.find_event(database, arguments.slug)
+        await calling_off.call_off(database, redis, event, "the command line", reason)
+        deadline = time.monotonic() + arguments.wait
+        while True:
+            stands = await calling_off.progress(database, event.id)
+            text = (
+                f"{event.slug}: {stands.to_call_off} of {stands.orders} orders to be called off,"
+                f" {stands.refunds_pending} refunds on their way, {stands.refunds_done} done,"
+                f" {stands.refunds_refused} refused"
+            )
+            if stands.done or time.monotonic() >= deadline:
+                return {"slug": event.slug, **asdict(stands), "done": stands.done}, text
+            if not arguments.json:
+                print(text)
+            await asyncio.sleep(PROGRESS_SECONDS)
 
 
 async def _open(settings: Settings, arguments: argparse.Namespace) -> Answer:

@@ -33,7 +33,7 @@ class SkuFacts(Struct, frozen=True):
 
 
 class EventFacts(Struct, frozen=True):
-    """The public facts of a sale. `notice` is the organiser's words while it is paused.
+    """The public facts of a sale. `notice` is the organiser's words while it is paused, or once it is called off.
 
     `starts_at`, `doors_at` and `venue` are of the concert itself; null while they are not announced.
     """
@@ -53,6 +53,7 @@ class EventFacts(Struct, frozen=True):
     max_per_buyer: int
     draw_commitment: str
     skus: list[SkuFacts]
+    called_off: bool = False
 
 
 class EventList(Struct, frozen=True):
@@ -190,12 +191,13 @@ class OrderEvent(Struct, frozen=True):
 
 
 class OrderLine(Struct, frozen=True):
-    """So many tickets of one kind, at the price they were ordered at."""
+    """So many tickets of one kind, at the price they were ordered at; `void` of them were taken back."""
 
     sku_id: int
     name: str
     quantity: int
     price: Money
+    void: int = 0
 
 
 class OrderPayment(Struct, frozen=True):
@@ -352,6 +354,7 @@ def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice:
             )
             for sku in event.skus
         ],
+        called_off=event.called_off_at_ms is not None,
     )
 
 
@@ -396,6 +399,7 @@ def end_of(event: Event, order: Order) -> int:
 def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFacts:
     """An order with its items and payments, and its link where there is one."""
     names = {sku.id: sku.name for sku in event.skus}
+    void = {back.sku_id: back.void for back in order.back}
     return OrderFacts(
         order_id=order.id,
         event=OrderEvent(event.slug, event.name),
@@ -405,7 +409,10 @@ def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFac
         currency=order.currency,
         placed_at=iso(order.placed_at_ms),
         expires_at=iso(end_of(event, order)),
-        items=[OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor) for i in order.items],
+        items=[
+            OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor, void.get(i.sku_id, 0))
+            for i in order.items
+        ],
         payments=[
             OrderPayment(p.id, p.kind, p.status, p.amount_minor, p.currency, iso(p.created_at_ms))  # type: ignore[arg-type]
             for p in order.payments

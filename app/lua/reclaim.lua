@@ -8,7 +8,9 @@
 local order = redis.call('HMGET', KEYS[5], 'buyer', 'items', 'tickets', 'claim', 'expires_at_ms', 'stopped_ms')
 if not order[1] then return 'UNKNOWN' end
 if order[4] ~= 'none' then return 'RECLAIMED' end
-local limit = tonumber(redis.call('HGET', KEYS[1], 'max_per_buyer'))
+local sale = redis.call('HMGET', KEYS[1], 'max_per_buyer', 'called_off')
+if sale[2] then return 'GONE' end
+local limit = tonumber(sale[1])
 if tonumber(redis.call('HGET', KEYS[4], order[1]) or 0) + tonumber(order[3]) > limit then return 'GONE' end
 for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
     if tonumber(redis.call('HGET', KEYS[2], sku .. ':available')) < tonumber(quantity) then return 'GONE' end

@@ -19,6 +19,9 @@ MAX_VENUE_CHARACTERS = 120
 SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]  # as buyers are told
 
 
+PROVIDER_NAMES = ("sandbox", "stripe")  # a test holds app/payments/providers.py to it
+
+
 class InvalidEvent(ValueError):
     """An event cannot be created like this; the text says which part is wrong and what is expected."""
 
@@ -63,6 +66,10 @@ class Event:
     starts_at_ms: int | None = None  # the concert itself; None, here and below: not announced yet
     doors_at_ms: int | None = None
     venue: str | None = None
+    refund_days: int | None = None  # buyers may ask for a refund until so many days before it starts; None: never
+    provider: str = "sandbox"  # who takes the money of new payments
+    called_off_at_ms: int | None = None
+    called_off_reason: str = ""
 
     @property
     def draw_commitment(self) -> str:
@@ -113,12 +120,15 @@ def check_event(event: Event) -> None:
         raise InvalidEvent(f"venue: 1 to {MAX_VENUE_CHARACTERS} characters, on one line")
     if event.doors_at_ms is not None and (event.starts_at_ms is None or event.doors_at_ms > event.starts_at_ms):
         raise InvalidEvent("doors-at: not after the event starts, and only with starts-at")
+    if event.provider not in PROVIDER_NAMES:
+        raise InvalidEvent(f"provider: one of {', '.join(PROVIDER_NAMES)}")
     bounds = {
         "rate": (event.rate_per_minute, 1, 1_000_000),
         "room": (event.room, 1, 1_000_000),
         "pass-ttl": (event.pass_ttl_seconds, 1, 86_400),
         "hold-ttl": (event.hold_ttl_seconds, 1, 86_400),
         "max-per-buyer": (event.max_per_buyer, 1, 1_000),
+        "refund-days": (event.refund_days or 0, 0, 365),
     }
     for name, (value, least, most) in bounds.items():
         if not least <= value <= most:

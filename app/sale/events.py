@@ -61,8 +61,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             event_id = await connection.execute(
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
                 " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
-                " starts_at, doors_at, venue)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " starts_at, doors_at, venue, refund_days, provider)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -80,6 +80,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     None if event.starts_at_ms is None else to_datetime(event.starts_at_ms),
                     None if event.doors_at_ms is None else to_datetime(event.doors_at_ms),
                     event.venue,
+                    event.refund_days,
+                    event.provider,
                 ),
             )
             skus = []
@@ -127,6 +129,7 @@ def sale_fields(event: Event) -> dict[str, str | int]:
         "max_per_buyer": event.max_per_buyer,
         "currency": event.currency,
         "draw_secret": event.draw_secret,
+        **({"called_off": "1"} if event.called_off_at_ms is not None else {}),
     }
 
 
@@ -247,6 +250,10 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             starts_at_ms=to_ms(row["starts_at"]) if row["starts_at"] else None,
             doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
             venue=row["venue"],
+            refund_days=row["refund_days"],
+            provider=row["provider"],
+            called_off_at_ms=to_ms(row["called_off_at"]) if row["called_off_at"] else None,
+            called_off_reason=row["called_off_reason"] or "",
         )
         for row in rows
     ]
@@ -258,6 +265,8 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
     Redis decides, and the books follow as soon as they can. Raises NotReady, NotOpen, SaleClosed.
     """
     check_not_over(event)
+    if event.called_off_at_ms is not None and state != "closed":
+        raise SaleClosed
     answer = await scripts.run(
         redis, "set_state", keys(event.id, "sale", "lobby", "flow"), [state, notice, live_channel(event.id)]
     )

@@ -33,6 +33,7 @@ PATH_PARAMETERS = {
     "order_id": ("An order's id.", {"type": "string", "pattern": f"^{ORDER_ID.pattern}$"}),
     "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "request_id": ("A refund request's id.", {"type": "string"}),
     "provider": ("A payment provider.", {"type": "string"}),
     "code": ("A problem's code.", {"enum": sorted(KINDS)}),
 }

@@ -40,17 +40,18 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request, form: type[T]) -> T:
-    """The body as `form`. Raises Problem `unsupported_media_type`, `too_large` or `invalid`.
+async def read_json(request: Request, form: type[T], *, may_be_empty: bool = False) -> T:
+    """The body as `form`; one that `may_be_empty` and is says nothing but what is usual.
 
-    A body that does not say what it is is taken for JSON: scripts leave the header out, and a browser's form
-    cannot.
+    Raises Problem `unsupported_media_type`, `too_large` or `invalid`. A body that does not say what it is is taken
+    for JSON: scripts leave the header out, and a browser's form cannot.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("", "application/json"):
         raise Problem("unsupported_media_type")
+    body = await read_body(request)
     try:
-        return msgspec.json.decode(await read_body(request), type=form)
+        return msgspec.json.decode(b"{}" if may_be_empty and not body else body, type=form)
     except UNREADABLE as error:
         raise invalid(str(error)) from None
 

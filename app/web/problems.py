@@ -172,7 +172,20 @@ KINDS = {
             "not_cancelable",
             409,
             "This order holds nothing that could be given back.",
-            "Only an order that is held or waits for its payment can be given back.",
+            "A buyer can give back what is held or waits for its payment; an organiser also what is paid.",
+        ),
+        Kind(
+            "not_refundable",
+            409,
+            "There is nothing that could be refunded.",
+            "`detail` says why: nothing was paid, all of it is on its way back, or the organiser's rule does not"
+            " allow it.",
+        ),
+        Kind(
+            "not_in_review",
+            409,
+            "This order is not being reviewed.",
+            "Only an order whose payment was not as expected can be accepted. `order_status` says how it stands.",
         ),
         Kind(
             "already_used",
@@ -234,6 +247,12 @@ KINDS = {
             422,
             "This Idempotency-Key was used with another order.",
             "Use a new key for a new order. The same key with the same order gets the first answer again.",
+        ),
+        Kind(
+            "too_much",
+            422,
+            "That is more than can be given back.",
+            "`detail` says how much is left of what was paid, refunds that were decided on before taken off.",
         ),
         Kind(
             "too_many",

@@ -54,6 +54,12 @@ KEY = Parameter(
     _KEY_SCHEMA,
     required=True,
 )
+REFUND_KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "The same key with the same refund gets the same answer, and its money back once.",
+    _KEY_SCHEMA,
+)
 RECEIPT = Parameter(
     "Order-Receipt",
     "header",

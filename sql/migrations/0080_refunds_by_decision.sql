@@ -35,6 +35,7 @@ CREATE TABLE refund_requests (
 
 ALTER TABLE events
     ADD COLUMN refund_days SMALLINT UNSIGNED NULL,
+    ADD COLUMN provider VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'sandbox',
     ADD COLUMN called_off_at DATETIME(3) NULL,
     ADD COLUMN called_off_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     ADD COLUMN called_off_reason VARCHAR(200) NULL;

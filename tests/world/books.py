@@ -196,6 +196,7 @@ async def forget(world: World) -> None:
     async with world.database.connection() as connection:
         for statement, arg in (
             ("DELETE FROM late_charges WHERE RIGHT(order_id, 8) = %s", f"{event_id:08x}"),
+            ("DELETE FROM refund_requests WHERE event_id = %s", event_id),
             ("DELETE FROM payments WHERE RIGHT(order_id, 8) = %s", f"{event_id:08x}"),
             ("DELETE i FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.event_id = %s", event_id),
             ("DELETE FROM tickets WHERE event_id = %s", event_id),
