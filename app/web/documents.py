@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.ids import ORDER_ID
+from app.ids import ID, ORDER_ID
 from app.live import shapes
 from app.live.closing import CLOSES
 from app.organisers.snapshot import Snapshot
@@ -33,7 +33,7 @@ PATH_PARAMETERS = {
     "order_id": ("An order's id.", {"type": "string", "pattern": f"^{ORDER_ID.pattern}$"}),
     "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
-    "request_id": ("A refund request's id.", {"type": "string"}),
+    "request_id": ("A refund request's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
     "provider": ("A payment provider.", {"type": "string"}),
     "code": ("A problem's code.", {"enum": sorted(KINDS)}),
 }

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app.ids import new_id
 from app.main import DOCUMENTED
 from app.web.documents import asyncapi, openapi
 from tests.world.buyers import api, come_in, make_event, order, until_status
@@ -58,6 +59,7 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "order_id": order_id,
             "ticket_id": "0a" * 16,
             "ticket_code": "A1.AAAA",
+            "request_id": new_id(),
             "provider": "sandbox",
             "code": "limit",
             "sku_id": str(sale.skus[0].id),

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.ids import ORDER_ID
+from app.ids import ID, ORDER_ID
 from app.infra.migrations import migrate
 from app.infra.mysql import open_database
 from app.organisers.accounts import canonical_name
@@ -24,7 +24,6 @@ from tests.world.buyers import make_event
 
 BINARY = ("varbinary", "binary")
 HEX_64 = re.compile(r"[0-9a-f]{64}")  # a digest or a secret of ours
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # app.ids makes all of them
 BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what carries them
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
 FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
@@ -42,13 +41,16 @@ FORMS = {
     "tickets.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "tickets.status": (WORD, "VALID"),
     "order_links.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
-    "payments.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "payments.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "payments.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "payments.provider": (PROVIDER, "sandbox"),
     "payments.status": (WORD, "COMPLETED"),
-    "late_charges.payment_id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "late_charges.payment_id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "reconciliations.provider": (PROVIDER, "sandbox"),
-    "inventory_audit.ref_id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "refund_requests.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "refund_requests.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "refund_requests.status": (WORD, "DECIDED"),
+    "inventory_audit.ref_id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "inventory_audit.reason": (WORD, "PLACED"),
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),
     "api_keys.id": (KEY_ID, "0123456789ab"),

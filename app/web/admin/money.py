@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import new_id
+from app.ids import ID, new_id
 from app.infra.kafka import KafkaUnavailable
 from app.orders import calling_off, refund_requests
 from app.orders.facts import OrderCalledOff, RefundDecided, ReviewAccepted, records
@@ -203,7 +203,7 @@ async def post_grant(request: Request, admin: str) -> Response:
     answered = await read_json(request, Answered, may_be_empty=True)
     try:
         granted = await refund_requests.grant(
-            services_of(request).database, request.path_params["request_id"], admin, answered.restock
+            services_of(request).database, _request_id(request), admin, answered.restock
         )
     except REFUSALS as error:
         raise refusal(error) from None
@@ -215,12 +215,18 @@ async def post_grant(request: Request, admin: str) -> Response:
 @for_admin
 async def post_decline(request: Request, admin: str) -> Response:
     try:
-        declined = await refund_requests.decline(
-            services_of(request).database, request.path_params["request_id"], admin
-        )
+        declined = await refund_requests.decline(services_of(request).database, _request_id(request), admin)
     except REFUSALS as error:
         raise refusal(error) from None
     return Json(shown(declined))
+
+
+def _request_id(request: Request) -> str:
+    """The refund request's id in the path. Raises Problem `not_found` when it is none."""
+    request_id: str = request.path_params["request_id"]
+    if not ID.fullmatch(request_id):
+        raise Problem("not_found")
+    return request_id
 
 
 async def _known(request: Request, order_id: str) -> Order:
