@@ -89,8 +89,8 @@ API = router(
     resource("/admin/orders/{order_id}/refunds", POST=admin_money.post_refund),
     resource("/admin/orders/{order_id}/accept", POST=admin_money.post_accept),
     resource("/admin/orders/{order_id}/cancel", POST=admin_money.post_cancel),
-    resource("/admin/refund-requests/{request_id}/grant", POST=admin_money.post_grant),
-    resource("/admin/refund-requests/{request_id}/decline", POST=admin_money.post_decline),
+    resource("/admin/events/{slug}/refund-requests/{request_id}/grant", POST=admin_money.post_grant),
+    resource("/admin/events/{slug}/refund-requests/{request_id}/decline", POST=admin_money.post_decline),
 )
 MACHINES = [
     resource("/problems/{code}", GET=explanations.explain),

@@ -18,6 +18,7 @@ from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
 DAY_MS = 86_400_000
 PAGE = 200
 MOST_LISTED = 100
+MOST_NAME = 64
 
 ASKED, DECLINED, DECIDED, BOOKED, VOID = "ASKED", "DECLINED", "DECIDED", "BOOKED", "VOID"
 
@@ -137,8 +138,8 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
                     ",".join(f"{item.sku_id}:{item.quantity}" for item in request.items),
                     request.restock,
                     request.reason,
-                    who,
-                    who if status == DECIDED else None,
+                    who[:MOST_NAME],
+                    who[:MOST_NAME] if status == DECIDED else None,
                     key,
                     hash_,
                     now,
@@ -149,19 +150,25 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
     return request
 
 
-async def grant(database: Database, request_id: str, who: str, restock: bool | None) -> Request:
+async def grant(
+    database: Database, event_id: int, request_id: str, who: str, restock: bool | None = None
+) -> Request:
     """The organiser gives the money back that a buyer asked for. Raises NoSuchRequest, NotRefundable, TooMuch."""
-    return await _answer(database, request_id, who, DECIDED, restock)
+    return await _answer(database, event_id, request_id, who, DECIDED, restock)
 
 
-async def decline(database: Database, request_id: str, who: str) -> Request:
+async def decline(database: Database, event_id: int, request_id: str, who: str) -> Request:
     """The organiser keeps the money that a buyer asked for. Raises NoSuchRequest."""
-    return await _answer(database, request_id, who, DECLINED, None)
+    return await _answer(database, event_id, request_id, who, DECLINED, None)
 
 
-async def _answer(database: Database, request_id: str, who: str, status: str, restock: bool | None) -> Request:
+async def _answer(
+    database: Database, event_id: int, request_id: str, who: str, status: str, restock: bool | None
+) -> Request:
     async with database.transaction() as connection:
-        asked = await connection.fetch_one("SELECT order_id FROM refund_requests WHERE id = %s", (request_id,))
+        asked = await connection.fetch_one(
+            "SELECT order_id FROM refund_requests WHERE id = %s AND event_id = %s", (request_id, event_id)
+        )
         if asked is None:
             raise NoSuchRequest
         order = await _locked(connection, asked["order_id"])
@@ -175,7 +182,7 @@ async def _answer(database: Database, request_id: str, who: str, status: str, re
             restocks = _restocks(await _as_decided(connection, order), wanted)
         await connection.execute(
             "UPDATE refund_requests SET status = %s, decided_by = %s, restock = %s, updated_at = %s WHERE id = %s",
-            (status, who, restocks, to_datetime(now_ms()), request_id),
+            (status, who[:MOST_NAME], restocks, to_datetime(now_ms()), request_id),
         )
         changed = await connection.fetch_one("SELECT * FROM refund_requests WHERE id = %s", (request_id,))
     assert changed

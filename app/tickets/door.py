@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from app.infra.mysql import Connection, Database
-from app.tickets.issuing import BOUGHT, new_ticket_id
+from app.orders.lifecycle import BOUGHT
+from app.tickets.issuing import new_ticket_id
 from app.tickets.reading import Ticket, find_ticket, read_tickets
 from app.units import now_ms, to_datetime
 

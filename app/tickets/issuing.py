@@ -8,10 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from app.infra.mysql import Connection, Row, in_list
-from app.orders.lifecycle import Order
+from app.orders.lifecycle import BOUGHT, Order, valid
 from app.units import now_ms, to_datetime
 
-BOUGHT = ("CONFIRMED", "PARTIALLY_REFUNDED")
 FIRST_ISSUE = 1
 
 Step = tuple[Order, Order]  # an order before and after
@@ -21,7 +20,7 @@ def entitled(order: Order) -> Counter[int]:
     """How many tickets an order stands for, by sku."""
     if order.status not in BOUGHT:
         return Counter()
-    return Counter({item.sku_id: item.quantity for item in order.items})
+    return Counter(valid(order))
 
 
 async def follow_orders(connection: Connection, steps: Sequence[Step]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import Buyer, OpenSale, assert_sound, make_event, order, pay, until_status
-from tests.world.stack import Stack, ticketcraze
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
 from tests.world.waiting import until
 
 Ask = Callable[..., httpx.Response]
@@ -169,9 +170,12 @@ def test_a_buyer_asks_under_the_organisers_rule(world: OpenSale, admin: Ask) -> 
 
     (waiting,) = admin(f"events/{world.sale.slug}/refund-requests", "GET").json()["requests"]
     assert (waiting["request_id"], waiting["reason"]) == (asked.json()["request_id"], "ill")
-    assert admin(f"refund-requests/{waiting['request_id']}/grant").status_code == 202
+    assert admin(f"events/{world.sale.slug}/refund-requests/{waiting['request_id']}/grant").status_code == 202
     until_refunded(buyer, order_id, 4_500)
-    assert admin(f"refund-requests/{waiting['request_id']}/decline").json()["code"] == "not_found"
+    assert (
+        admin(f"events/{world.sale.slug}/refund-requests/{waiting['request_id']}/decline").json()["code"]
+        == "not_found"
+    )
     buyer.client.delete(f"/orders/{unpaid}")
 
 

@@ -56,7 +56,7 @@ FORMS = {
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
     "figures.name": (FIGURE, "orders:PENDING"),
-    "admin_log.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "admin_log.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
 }
 # Columns that are compared otherwise, and why.
 OTHERWISE = {

@@ -1,7 +1,7 @@
 """Number 12 of what `ticketcraze verify` checks: tickets are what the orders say."""
 
 from app.infra.mysql import Connection
-from app.tickets.issuing import BOUGHT
+from app.orders.lifecycle import BOUGHT
 from app.watch.verify.finding import MOST_NAMED, Finding
 
 _BOUGHT = ", ".join(f"'{status}'" for status in BOUGHT)
@@ -9,12 +9,13 @@ _BOUGHT = ", ".join(f"'{status}'" for status in BOUGHT)
 # Of each line of an order as many tickets are good or used as were bought. More than that may have been used
 # before some were given back; then none of them is good.
 _NOT_AS_BOUGHT = f"""
-    SELECT o.id, o.status, i.sku_id, CASE WHEN o.status IN ({_BOUGHT}) THEN i.quantity ELSE 0 END AS bought,
+    SELECT o.id, o.status, i.sku_id,
+           CASE WHEN o.status IN ({_BOUGHT}) THEN i.quantity - i.void ELSE 0 END AS bought,
            COALESCE(SUM(t.status = 'VALID'), 0) AS good, COALESCE(SUM(t.status = 'USED'), 0) AS used
     FROM orders o JOIN order_items i ON i.order_id = o.id
          LEFT JOIN tickets t ON t.order_id = i.order_id AND t.sku_id = i.sku_id
     WHERE (%s IS NULL OR o.event_id = %s)
-    GROUP BY o.id, o.status, i.sku_id, i.quantity
+    GROUP BY o.id, o.status, i.sku_id, i.quantity, i.void
     HAVING good + used < bought OR (good + used > bought AND good > 0)
     LIMIT %s"""  # noqa: S608  # no input in it
 _OF_NO_ORDER = """

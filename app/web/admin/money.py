@@ -7,15 +7,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import ID, new_id
+from app.ids import ID, event_of, new_id
 from app.infra.kafka import KafkaUnavailable
 from app.orders import calling_off, refund_requests
 from app.orders.facts import OrderCalledOff, RefundDecided, ReviewAccepted, records
 from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import Refused, request_cancel
+from app.organisers.access import Admin
 from app.units import MAX_MINOR, iso, now_ms
-from app.web.admin.session import for_admin
+from app.web.admin.access import allowed, record
 from app.web.buying import order_id_of
 from app.web.http import Json, read_json
 from app.web.problems import Problem
@@ -87,18 +88,19 @@ class CallingOff(msgspec.Struct, frozen=True):
     body=Refund,
     says_where=True,
 )
-@for_admin
-async def post_refund(request: Request, admin: str) -> Response:
+@allowed("orders")
+async def post_refund(request: Request, admin: Admin) -> Response:
     services, order_id = services_of(request), order_id_of(request)
     asked = await read_json(request, Refund, may_be_empty=True)
     wanted = wanted_of(asked.items, asked.amount, asked.restock, asked.reason)
     key = key_of(request)
     await _known(request, order_id)
     try:
-        decided = await refund_requests.decide(services.database, order_id, wanted, admin, key)
+        decided = await refund_requests.decide(services.database, order_id, wanted, str(admin), key)
     except REFUSALS as error:
         raise refusal(error) from None
     await _tell(request, decided.fact())
+    await record(request, admin, "refund", event_of(order_id), subject=order_id, became=shown(decided))
     return _accepted(shown(decided), order_id)
 
 
@@ -109,16 +111,17 @@ async def post_refund(request: Request, admin: str) -> Response:
     body=Because,
     says_where=True,
 )
-@for_admin
-async def post_accept(request: Request, admin: str) -> Response:
+@allowed("orders")
+async def post_accept(request: Request, admin: Admin) -> Response:
     because = await read_json(request, Because, may_be_empty=True)
     order = await _known(request, order_id_of(request))
     if order.status != "REVIEW":
         raise Problem("not_in_review", order_status=order.status)
     fact = ReviewAccepted(
-        fact_id=new_id(), order_id=order.id, occurred_at_ms=now_ms(), reason=_said(admin, because.reason)
+        fact_id=new_id(), order_id=order.id, occurred_at_ms=now_ms(), reason=_said(str(admin), because.reason)
     )
     await services_of(request).producer.send(records(fact))
+    await record(request, admin, "accept", order.event_id, subject=order.id, became=because)
     return _accepted(OrderTold(order.id, order.status), order.id)
 
 
@@ -129,8 +132,8 @@ async def post_accept(request: Request, admin: str) -> Response:
     body=Because,
     says_where=True,
 )
-@for_admin
-async def post_cancel(request: Request, admin: str) -> Response:
+@allowed("orders")
+async def post_cancel(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     because = await read_json(request, Because, may_be_empty=True)
     order = await _known(request, order_id_of(request))
@@ -147,9 +150,10 @@ async def post_cancel(request: Request, admin: str) -> Response:
             order_id=order.id,
             occurred_at_ms=now_ms(),
             restock=True,
-            reason=_said(admin, because.reason),
+            reason=_said(str(admin), because.reason),
         )
         await services.producer.send(records(fact))
+    await record(request, admin, "cancel", order.event_id, subject=order.id, was=order.status, became=because)
     return _accepted(OrderTold(order.id, order.status), order.id)
 
 
@@ -159,20 +163,21 @@ async def post_cancel(request: Request, admin: str) -> Response:
     body=Because,
     says_where=True,
 )
-@for_admin
-async def post_event_cancel(request: Request, admin: str) -> Response:
+@allowed("run")
+async def post_event_cancel(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     because = await read_json(request, Because, may_be_empty=True)
     event = await services.event(request.path_params["slug"])
-    await calling_off.call_off(services.database, services.redis, event, admin, because.reason.strip())
+    await calling_off.call_off(services.database, services.redis, event, str(admin), because.reason.strip())
+    await record(request, admin, "call off", event.id, became=because)
     await services.events.refresh(event.slug)
     where = {"Location": f"/api/v1/admin/events/{event.slug}/cancel"}
     return Json(await _progress(request), 202, where)
 
 
 @promise("How far it has come to call an event off.", {200: CallingOff})
-@for_admin
-async def get_event_cancel(request: Request, admin: str) -> Response:
+@allowed("view")
+async def get_event_cancel(request: Request, admin: Admin) -> Response:
     return Json(await _progress(request))
 
 
@@ -181,8 +186,8 @@ async def get_event_cancel(request: Request, admin: str) -> Response:
     {200: RefundRequestList},
     parameters=(CURSOR,),
 )
-@for_admin
-async def get_refund_requests(request: Request, admin: str) -> Response:
+@allowed("orders_view")
+async def get_refund_requests(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     after = request.query_params.get("cursor", "")[:36]
@@ -198,26 +203,32 @@ async def get_refund_requests(request: Request, admin: str) -> Response:
     "too_much",
     body=Answered,
 )
-@for_admin
-async def post_grant(request: Request, admin: str) -> Response:
+@allowed("orders")
+async def post_grant(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
     answered = await read_json(request, Answered, may_be_empty=True)
+    event = await services.event(request.path_params["slug"])
     try:
         granted = await refund_requests.grant(
-            services_of(request).database, _request_id(request), admin, answered.restock
+            services.database, event.id, _request_id(request), str(admin), answered.restock
         )
     except REFUSALS as error:
         raise refusal(error) from None
     await _tell(request, granted.fact())
+    await record(request, admin, "refund", event.id, subject=granted.order_id, became=shown(granted))
     return _accepted(shown(granted), granted.order_id)
 
 
 @promise("Keeps the money that a buyer asked for.", {200: RefundRequested})
-@for_admin
-async def post_decline(request: Request, admin: str) -> Response:
+@allowed("orders")
+async def post_decline(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    event = await services.event(request.path_params["slug"])
     try:
-        declined = await refund_requests.decline(services_of(request).database, _request_id(request), admin)
+        declined = await refund_requests.decline(services.database, event.id, _request_id(request), str(admin))
     except REFUSALS as error:
         raise refusal(error) from None
+    await record(request, admin, "no refund", event.id, subject=declined.order_id)
     return Json(shown(declined))
 
 

@@ -288,11 +288,11 @@ def test_a_buyer_asks_once_and_the_organiser_answers(own_env: dict[str, str]) ->
         with pytest.raises(NotRefundable, match="asked for already"):
             await refund_requests.ask(world.database, granted, Wanted(), new_id())
         assert await refund_requests.follow(world.database, -60) == [], "nobody decided yet"
-        await refund_requests.grant(world.database, asked[0].id, "ada", None)
-        await refund_requests.decline(world.database, asked[1].id, "ada")
+        await refund_requests.grant(world.database, world.event.id, asked[0].id, "ada")
+        await refund_requests.decline(world.database, world.event.id, asked[1].id, "ada")
         for request in asked:
             with pytest.raises(refund_requests.NoSuchRequest):
-                await refund_requests.grant(world.database, request.id, "ada", None)
+                await refund_requests.grant(world.database, world.event.id, request.id, "ada")
         await tell(world)
         assert [(await world.read(id_)).status for id_ in (granted, declined)] == ["REFUNDED", "CONFIRMED"]
 
