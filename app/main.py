@@ -43,7 +43,6 @@ from app.web.admin import money as admin_money
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, draw, pages, ticket_pages, tickets
-from app.web.buyer import api, draw, pages, tickets
 from app.web.buyer import refunds as buyer_refunds
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
