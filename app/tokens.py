@@ -17,6 +17,8 @@ import msgspec
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from app.sale.gates.rules import canonical
+
 DAY_SECONDS = 86_400
 BUYER_SECONDS = 30 * DAY_SECONDS
 RESUME_SECONDS = DAY_SECONDS
@@ -39,15 +41,15 @@ class BadToken(Exception):
 
 
 class Buyer(msgspec.Struct, frozen=True):
-    """Whoever holds the token, and the queue number in each event joined (0: still in the lobby)."""
+    """Whoever holds the token, and where they stand in each event joined (see app/sale/bands.py)."""
 
     id: str
     numbers: dict[int, int] = {}
 
-    def with_number(self, event_id: int, number: int) -> "Buyer":
-        """The buyer with the number of one more event."""
+    def standing_at(self, event_id: int, standing: int) -> "Buyer":
+        """The buyer with where they stand in one more event."""
         others = {e: n for e, n in self.numbers.items() if e != event_id}
-        return Buyer(self.id, dict([*others.items(), (event_id, number)][-MAX_NUMBERS:]))
+        return Buyer(self.id, dict([*others.items(), (event_id, standing)][-MAX_NUMBERS:]))
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ class Tokens:
         self._links = {id: Signer(key, salt="ticketcraze.link", **_SIGNED_WITH) for id, key in keys.items()}
         self._deriving = hmac.digest(next(iter(keys.values())).encode(), b"ticketcraze.derived-buyer", "sha256")
         self._receipts = {id: Signer(key, salt="ticketcraze.receipt", **_SIGNED_WITH) for id, key in keys.items()}
+        self._code_keys = [hmac.digest(key.encode(), b"ticketcraze.code", "sha256") for key in keys.values()]
         self._good: dict[str, Buyer] = {}
         self._forget_at = 0.0
 
@@ -139,6 +142,11 @@ class Tokens:
             return bytes(base64_decode(body))
         except (BadData, UnicodeEncodeError) as error:
             raise BadToken from error
+
+    def code_hashes(self, event_id: int, code: str) -> list[str]:
+        """What a presale code is kept as, by each key of the ring; the first is what a new one is kept as."""
+        text = f"{event_id}\n{canonical(code)}".encode()
+        return [hmac.digest(key, text, "sha256").hex()[:32] for key in self._code_keys]
 
     def of_link(self, order_id: str, version: int) -> str:
         """The key of the link to one order. The same every time, and without an end of its own."""

@@ -15,6 +15,7 @@ CREATE TABLE events (
     pass_ttl_seconds INT UNSIGNED   NOT NULL,
     hold_ttl_seconds INT UNSIGNED   NOT NULL,
     max_per_buyer    INT UNSIGNED   NOT NULL,
+    gates            TEXT           NULL,                                           -- app/sale/gates/rules.py, as JSON
     draw_secret      CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- published after the draw
     created_at       DATETIME(3)    NOT NULL,
     on_sale_at       DATETIME(3)    NULL, -- put into Redis for the first time; NULL: still to be done
@@ -63,6 +64,20 @@ CREATE TABLE draw_slices (
     public_ids   MEDIUMTEXT      CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- 32 hex digits each
     PRIMARY KEY (event_id, first_number),
     CONSTRAINT draw_slices_draw FOREIGN KEY (event_id) REFERENCES draws (event_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Presale codes, by a keyed hash: whoever reads the books cannot use one. Redis has a copy, which decides.
+CREATE TABLE access_codes (
+    event_id     INT UNSIGNED     NOT NULL,
+    code_hash    CHAR(32)         CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    band         TINYINT UNSIGNED NOT NULL,
+    max_uses     INT UNSIGNED     NOT NULL,
+    uses         INT UNSIGNED     NOT NULL DEFAULT 0, -- follows Redis by seconds
+    loaded_epoch INT UNSIGNED     NOT NULL DEFAULT 0, -- the epoch of the sale in which Redis was given it
+    created_at   DATETIME(3)      NOT NULL,
+    PRIMARY KEY (event_id, code_hash),
+    KEY access_codes_loaded (event_id, loaded_epoch),
+    CONSTRAINT access_codes_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE skus (

@@ -23,6 +23,7 @@ from app.orders.repair import Repair
 from app.organisers.log import AdminLog
 from app.sale import events
 from app.sale.draw import begin_draws, finish_draw
+from app.sale.gates.codes import give_codes, note_uses
 from app.sale.published import publish, unpublished
 from app.settings import Settings
 from app.watch.processes import reporting
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 DRAW_SECONDS = 0.2
 PUBLISH_SECONDS = 1.0
+CODES_SECONDS = 2.0
 BOOKS_SECONDS = 2.0
 PURGE_SECONDS = 60.0
 REPAIR_SECONDS = 1.0
@@ -61,6 +63,12 @@ async def work(settings: Settings, stop: Stop) -> None:
                 entrants = await publish(database, redis, event)
                 log.info("event %s: the draw of %d is published", event.slug, entrants)
 
+        async def keep_codes() -> None:
+            on_sale = await events.events_on_sale(redis)
+            await note_uses(database, redis, on_sale)
+            while await give_codes(database, redis, on_sale):
+                pass
+
         async def keep_books() -> None:
             for event in await events.never_on_sale(database):
                 await events.put_on_sale(database, redis, event)
@@ -77,6 +85,7 @@ async def work(settings: Settings, stop: Stop) -> None:
 
         group.create_task(every(DRAW_SECONDS, draw, stop))
         group.create_task(every(PUBLISH_SECONDS, publish_draws, stop))
+        group.create_task(every(CODES_SECONDS, keep_codes, stop))
         group.create_task(every(REPAIR_SECONDS, repair.tick, stop))
         group.create_task(every(BOOKS_SECONDS, keep_books, stop))
         group.create_task(every(PURGE_SECONDS, purge, stop))

@@ -9,11 +9,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from app.cli.command import Answer, Commands, Failed
+from app.cli.gates import add_gates, read_gates, told_gates
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
 from app.orders import calling_off
 from app.sale import events as sales
 from app.sale.catalog import Event, Sku, parse_sku, parse_time, public_state
+from app.sale.gates.rules import NO_GATES
 from app.settings import Settings
 from app.units import iso, money_text, now_ms
 
@@ -63,6 +65,15 @@ def add(commands: Commands) -> None:
     cancel.add_argument("slug", metavar="SLUG")
     cancel.add_argument("--reason", default="", help="what buyers read")
     cancel.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for the refunds, at most (0)")
+    gates = events.add(
+        "gates",
+        "Changes what is asked of those who join a sale.",
+        _gates,
+        "ticketcraze event gates night-of-lights --codes optional",
+    )
+    gates.add_argument("slug", metavar="SLUG")
+    for parser in (create, gates):
+        add_gates(parser)
 
     events.add("list", "Lists the newest events and how they stand.", _list, "ticketcraze event list")
 
@@ -102,6 +113,7 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
         max_per_buyer=arguments.max_per_buyer,
         draw_secret="",
         skus=tuple(parse_sku(text) for text in arguments.sku),
+        gates=read_gates(arguments, NO_GATES),
         starts_at_ms=_time("starts-at", arguments.starts_at),
         doors_at_ms=_time("doors-at", arguments.doors_at),
         venue=None if arguments.venue is None else arguments.venue.strip(),
@@ -134,6 +146,15 @@ def _time(name: str, text: str | None) -> int | None:
 def _sku_line(event: Event, sku: Sku) -> str:
     price = money_text(sku.price_minor, event.currency)
     return f"  sku {sku.id}  {sku.name}  {price}  {sku.capacity} tickets"
+
+
+async def _gates(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database:
+        event = await sales.find_event(database, arguments.slug)
+        gates = read_gates(arguments, event.gates)
+        await sales.set_gates(database, event, gates)
+    told = told_gates(gates)
+    return {"slug": event.slug, "gates": told}, f"{event.slug}: {told}"
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:

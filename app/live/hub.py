@@ -226,7 +226,7 @@ class Hub:
         sockets = room.all()
         waited = [s for s in sockets if s.place.status in ("lobby", "waiting", "admitted")]
         for first in range(0, len(waited), SLICE):
-            places = {socket.buyer_id: socket.place.number for socket in waited[first : first + SLICE]}
+            places = {socket.buyer_id: socket.place.standing for socket in waited[first : first + SLICE]}
             await come_back(self._redis, event_id, list(places.items()))
         await self._resync(event_id, room)
         room.must_return = False
@@ -333,7 +333,7 @@ def _is_stuck(socket: Socket) -> bool:
 
 
 def _left(place: Place) -> Place:
-    return replace(place, status="left", number=0, position=0, expires_at_ms=0)
+    return replace(place, status="left", number=0, band=0, position=0, expires_at_ms=0)
 
 
 def _is_doubtful(place: Place, table: RankTable) -> bool:
@@ -341,7 +341,7 @@ def _is_doubtful(place: Place, table: RankTable) -> bool:
     if place.status == "lobby":
         return table.state not in ("scheduled", "closed")
     if place.status == "waiting":
-        return not table.numbers or place.number < table.numbers[0]
+        return not table.standings or place.standing < table.standings[0]
     if table.pace.state == "paused":
         return False
     return place.status == "admitted" and place.expires_at_ms < now_ms()
@@ -351,7 +351,8 @@ def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:
     """The place to show, if it changed enough: near the front always, else by 1% or after ten seconds."""
     was = socket.place
     if was.status == "waiting":
-        place = Place("waiting", was.number, table.place(was.number), table.waiting, 0, 0, table.pace)
+        ahead = table.place(was.standing)
+        place = Place("waiting", was.number, ahead, table.waiting, 0, 0, table.pace, was.band)
         moved = was.position - place.position
         refresh = now - socket.told_at >= REFRESH_SECONDS
         if not moved and place.waiting == was.waiting:
@@ -361,7 +362,7 @@ def _moved(socket: Socket, table: RankTable, now: float) -> Place | None:
         if near or refresh or abs(moved) * 100 >= was.position + 1:
             return place
     elif was.status == "lobby" and now - socket.told_at >= 2 and table.lobby != was.waiting:
-        return Place("lobby", 0, 0, table.lobby, 0, was.arrival, table.pace)
+        return Place("lobby", 0, 0, table.lobby, 0, was.arrival, table.pace, was.band)
     return None
 
 

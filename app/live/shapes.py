@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
 from app.sale.catalog import Event, SaleState, Stock, end_after_pauses
+from app.sale.gates.rules import Codes
 from app.sale.pace import chance, eta_seconds
 from app.sale.waiting_room import Place
 from app.units import iso, now_ms
@@ -36,6 +37,7 @@ class EventFacts(Struct, frozen=True):
     """The public facts of a sale. `notice` is the organiser's words while it is paused, or once it is called off.
 
     `starts_at`, `doors_at` and `venue` are of the concert itself; null while they are not announced.
+    `codes` says whether a presale code may be brought, or must be.
     """
 
     slug: str
@@ -54,6 +56,7 @@ class EventFacts(Struct, frozen=True):
     draw_commitment: str
     skus: list[SkuFacts]
     called_off: bool = False
+    codes: Codes = "none"
 
 
 class EventList(Struct, frozen=True):
@@ -91,8 +94,9 @@ class DrawEntrant(Struct, frozen=True):
 class PlaceFacts(Struct, frozen=True):
     """Where a buyer stands. `position` is how many are ahead.
 
-    `eta_seconds` is from when to when they are likely to be called; null while nobody is let in. `left` is how
-    many tickets are not sold yet, and `chance` whether they are likely to last until this buyer's turn.
+    `band` is 0 for everybody without a presale code; those in a higher one are ahead. `eta_seconds` is from when
+    to when they are likely to be called; null while nobody is let in. `left` is how many tickets are not sold yet,
+    and `chance` whether they are likely to last until this buyer's turn.
     """
 
     status: PlaceStatus
@@ -104,6 +108,7 @@ class PlaceFacts(Struct, frozen=True):
     chance: Literal["good", "unlikely", "none"] | None
     expires_at: Time | None
     poll_after_ms: int
+    band: int = 0
 
 
 class QueuePlace(PlaceFacts, frozen=True):
@@ -355,6 +360,7 @@ def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice:
             for sku in event.skus
         ],
         called_off=event.called_off_at_ms is not None,
+        codes=event.gates.codes,
     )
 
 
@@ -375,6 +381,7 @@ def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
         chance=chance(place.position, place.pace) if waits else None,  # type: ignore[arg-type]  # one of them
         expires_at=iso(place.expires_at_ms) if place.expires_at_ms else None,
         poll_after_ms=2_000 if waits and place.position < NEAR_FRONT else 5_000,
+        band=place.band,
         **more,
     )
 

@@ -46,8 +46,12 @@ local free = math.min(tonumber(sale[3]) - redis.call('ZCARD', KEYS[5]),
     math.ceil(available * tonumber(ARGV[1])) - redis.call('SCARD', KEYS[6]))
 local seats = math.min(math.floor(tokens), free)
 
+-- A score is the buyer's number, less 1e9 for each band (app/sale/bands.py): presence is noted by number.
 -- Which of these (buyer, number, buyer, number, ...) were seen: by the newest bucket first, so that those who are
 -- here are found at once.
+local function number_of(score)
+    return string.format('%.0f', tonumber(score) % 1000000000)
+end
 local newest, oldest = math.floor(now_ms / ARGV[6]), math.floor((now_ms - ARGV[5]) / ARGV[6])
 local function find_present(heads)
     local present, unseen = {}, {}
@@ -58,7 +62,7 @@ local function find_present(heads)
         if #asked ~= 3 * #unseen then
             asked = {}
             for at, i in ipairs(unseen) do
-                asked[3 * at - 2], asked[3 * at - 1], asked[3 * at] = 'GET', 'u1', heads[i]
+                asked[3 * at - 2], asked[3 * at - 1], asked[3 * at] = 'GET', 'u1', number_of(heads[i])
             end
         end
         local bits = redis.call('BITFIELD_RO', ARGV[7] .. string.format('%.0f', bucket), unpack(asked))
@@ -87,7 +91,7 @@ while #admitted < seats and looked < most do
             come[#come + 1], come[#come + 2] = pass_end_ms, buyer
             known[#known + 1], known[#known + 2] = buyer, number
             admitted[#admitted + 1] = buyer
-            numbers[#admitted] = tonumber(number)
+            numbers[#admitted] = tonumber(number_of(number))
         end
     end
     if #away > 0 then

@@ -8,7 +8,7 @@
 -- ARGV  1 "1" if this is the last call  2 channel for live news  3 length of a presence bucket in ms
 --       4 how many seconds a bucket is kept  5 what the keys of the queue's buckets begin with
 --       6 the same for the lobby's  7 how many buckets to look back
---       8.. number, buyer, arrival, ... 1,000 buyers at most
+--       8.. number, buyer, arrival (less 1e9 for each band), ... 1,000 buyers at most
 -- Answers  the state of the sale afterwards ("drawing" while there is more); "STALE" when the draw is over
 local sale = redis.call('HMGET', KEYS[1], 'state', 'after_draw', 'after_draw_notice')
 if sale[1] ~= 'drawing' then return 'STALE' end
@@ -19,9 +19,14 @@ local leavers = redis.call('EXISTS', KEYS[4]) == 1
 local placed, numbers, asked = {}, {}, {}
 for i = 8, #ARGV, 3 do
     if not leavers or redis.call('SISMEMBER', KEYS[4], ARGV[i + 1]) == 0 then
-        placed[#placed + 1], placed[#placed + 2] = ARGV[i], ARGV[i + 1]
+        -- the lot decides the number; a presale code, which of all numbers are ahead
+        local arrival = tonumber(ARGV[i + 2])
+        local number_in_lobby = arrival % 1000000000
+        local score = string.format('%.0f', ARGV[i] + arrival - number_in_lobby)
+        placed[#placed + 1], placed[#placed + 2] = score, ARGV[i + 1]
         numbers[#numbers + 1] = ARGV[i]
-        asked[#asked + 1], asked[#asked + 2], asked[#asked + 3] = 'GET', 'u1', ARGV[i + 2]
+        asked[#asked + 1], asked[#asked + 2], asked[#asked + 3] = 'GET', 'u1',
+            string.format('%.0f', number_in_lobby)
     end
 end
 if #placed > 0 then

@@ -4,10 +4,10 @@
 -- ARGV  1 buyer  2 length of a presence bucket in ms  3 how many seconds a bucket is kept
 --       4 what the keys of the queue's buckets begin with  5 the same for the lobby's
 -- Answers  "NOT_JOINED", or
---   {status, number, ahead, waiting, pass end ms, arrival, state, rate per minute, room, pass ttl seconds,
+--   {status, standing, ahead, waiting, pass end ms, arrival, state, rate per minute, room, pass ttl seconds,
 --    pace (as admit.lua notes it, or ""), how many ms old that is}
---   status: lobby | waiting | admitted | lapsed; number, ahead, pass end and arrival (a buyer's number in the
---   lobby) are 0 where they mean nothing; waiting counts the lobby for those in it, the queue for everybody else.
+--   status: lobby | waiting | admitted | lapsed; standing (the queue number, less 1e9 for each band), ahead, pass end
+--   and arrival (the same in the lobby) are 0 where they mean nothing; waiting counts the lobby for those in it, the queue for everybody else.
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
     'stopped_ms', 'paused_at_ms', 'pace', 'refilled_at_ms')
 local buyer = ARGV[1]
@@ -20,7 +20,7 @@ local function answer(status, number, ahead, waiting, pass_end_ms, arrival)
     local bucket = math.floor(now_ms / ARGV[2])
     if status == 'waiting' or status == 'lobby' then
         local key = (status == 'lobby' and ARGV[5] or ARGV[4]) .. string.format('%.0f', bucket)
-        redis.call('SETBIT', key, status == 'lobby' and arrival or number, 1)
+        redis.call('SETBIT', key, string.format('%.0f', (status == 'lobby' and arrival or number) % 1000000000), 1)
         redis.call('EXPIRE', key, ARGV[3])
     end
     return {status, number, ahead, redis.call('ZCARD', waiting), pass_end_ms, arrival, sale[1], tonumber(sale[2]),
@@ -51,5 +51,5 @@ if sale[1] == 'drawing' then
     end
 end
 local number = tonumber(redis.call('HGET', KEYS[9], buyer) or 0)
-if number > 0 then return answer('lapsed', number, 0, KEYS[5], 0, 0) end
+if number ~= 0 then return answer('lapsed', number, 0, KEYS[5], 0, 0) end
 return 'NOT_JOINED'

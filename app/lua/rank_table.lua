@@ -1,9 +1,9 @@
 -- Everything a web process needs to tell all its sockets where they stand, whatever the length of the queue:
--- the queue numbers at ranks 0..99 and then at ranks that grow by 2%.
+-- the standings (queue numbers, less 1e9 for each band) at ranks 0..99 and then at ranks that grow by 2%.
 --
 -- KEYS  1 sale  2 stock  3 lobby  4 entrants  5 queue
 -- Answers
---   {state, rate per minute, lobby size, queue length, {stock field, value, ...}, {rank, number, rank, number, ...},
+--   {state, rate per minute, lobby size, queue length, {stock field, value, ...}, {rank, standing, rank, standing, ...},
 --    room, pass ttl seconds, pace (as admit.lua notes it, or ""), how many ms old that is}
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds', 'pace',
     'refilled_at_ms')

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, cast
 
+from app.sale.gates.rules import NO_GATES, Gates
 from app.units import CURRENCIES, MAX_MINOR
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -70,6 +71,7 @@ class Event:
     provider: str = "sandbox"  # who takes the money of new payments
     called_off_at_ms: int | None = None
     called_off_reason: str = ""
+    gates: Gates = NO_GATES  # what is asked of those who join
 
     @property
     def draw_commitment(self) -> str:

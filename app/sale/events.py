@@ -15,7 +15,7 @@ from app.ids import derived_id
 from app.infra import scripts
 from app.infra.epochs import epoch_of, learn
 from app.infra.keys import EVENTS, key, keys, live_channel
-from app.infra.mysql import Database, DatabaseUnavailable, in_list
+from app.infra.mysql import Connection, Database, DatabaseUnavailable, in_list
 from app.infra.redis import NotReady
 from app.sale.catalog import (
     ACCENTS,
@@ -28,6 +28,7 @@ from app.sale.catalog import (
     check_event,
     parse_stock,
 )
+from app.sale.gates.rules import NO_GATES, Gates, gates_of, text_of
 from app.sale.waiting_room import SaleClosed
 from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
 
@@ -84,6 +85,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.provider,
                 ),
             )
+            if event.gates != NO_GATES:
+                await _write_gates(connection, event_id, event.gates)
             skus = []
             for sku in event.skus:
                 sku_id = await connection.execute(
@@ -110,6 +113,16 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
         log.warning("event %s goes on sale as soon as Redis is back: %s", event.slug, error)
         return replace(event, on_sale=False)
     return event
+
+
+async def set_gates(database: Database, event: Event, gates: Gates) -> None:
+    """Changes what is asked of those who join from now on; web processes know it some seconds later."""
+    async with database.connection() as connection:
+        await _write_gates(connection, event.id, gates)
+
+
+async def _write_gates(connection: Connection, event_id: int, gates: Gates) -> None:
+    await connection.execute("UPDATE events SET gates = %s WHERE id = %s", (text_of(gates), event_id))
 
 
 async def never_on_sale(database: Database) -> list[Event]:
@@ -247,6 +260,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             on_sale=row["on_sale_at"] is not None,
             purged=row["purged_at"] is not None,
             epoch=row["epoch"],
+            gates=gates_of(row["gates"]),
             starts_at_ms=to_ms(row["starts_at"]) if row["starts_at"] else None,
             doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
             venue=row["venue"],

@@ -10,6 +10,7 @@ from redis.exceptions import OutOfMemoryError
 
 from app.infra import scripts
 from app.infra.keys import keys, live_channel
+from app.sale.bands import band_of, number_of, standing
 from app.sale.catalog import SaleState, Stock, parse_stock, public_state
 from app.sale.pace import NOTHING_MEASURED, Pace, parse_pace
 from app.sale.presence import BUCKET_MS, BUCKETS_KEPT_SECONDS, bucket_prefixes
@@ -20,6 +21,7 @@ JOINING = (
     "sale", "lobby", "entrants", "leavers", "queue", "parked", "passes", "served", "number", "arrivals", "totals",
     "idle",
 )  # fmt: skip
+WRONG_CODES = 10  # a minute, of one address
 
 
 class NotJoined(Exception):
@@ -34,12 +36,21 @@ class WaitingRoomFull(Exception):
     """As many buyers wait as may, or as Redis has memory for."""
 
 
-class TooManyJoins(Exception):
-    """So many have joined from one address that the next one has to wait for `retry_ms`."""
+class BadCode(Exception):
+    """There is no such presale code for this sale."""
 
-    def __init__(self, retry_ms: int) -> None:
+
+class CodeUsed(Exception):
+    """The presale code was used as often as it may be."""
+
+
+class TooManyJoins(Exception):
+    """So many have joined, or tried codes, from one address that the next has to wait for `retry_ms`."""
+
+    def __init__(self, retry_ms: int, of_codes: bool = False) -> None:
         super().__init__(retry_ms)
         self.retry_ms = retry_ms
+        self.of_codes = of_codes
 
 
 @dataclass(frozen=True)
@@ -56,27 +67,45 @@ class Place:
     expires_at_ms: int
     arrival: int = 0
     pace: Pace = NOTHING_MEASURED
+    band: int = 0  # those in a higher one are ahead
+
+    @property
+    def standing(self) -> int:
+        """What their token carries, and where they come back to."""
+        return standing(self.number, self.band)
 
 
 async def join(
-    redis: Redis, event_id: int, buyer_id: str, max_waiting: int, address: str = "", joins_per_minute: int = 0
+    redis: Redis,
+    event_id: int,
+    buyer_id: str,
+    max_waiting: int,
+    address: str = "",
+    joins_per_minute: int = 0,
+    code_hashes: Sequence[str] = (),
 ) -> Place:
     """Gives the buyer a place, or finds the one they have.
 
-    Of one `address` so many may join a minute, and at once, who were not here before; 0: any number.
-    Raises NotReady, SaleClosed, WaitingRoomFull, TooManyJoins.
+    Of one `address` so many may join a minute, and at once, who were not here before; 0: any number. `code_hashes`
+    are those of one presale code, by each key it may have been made with.
+    Raises NotReady, SaleClosed, WaitingRoomFull, TooManyJoins, BadCode, CodeUsed.
     """
-    names = keys(event_id, *JOINING, f"joins:{address}")
+    names = keys(event_id, *JOINING, f"joins:{address}", "codes", "codes_used", f"wrong_codes:{address}")
+    args: list[str | int] = [buyer_id, max_waiting, joins_per_minute, WRONG_CODES, *code_hashes]
     try:
-        answer = await scripts.run(redis, "join", names, [buyer_id, max_waiting, joins_per_minute])
+        answer = await scripts.run(redis, "join", names, args)
     except OutOfMemoryError as error:  # nothing was written; what memory there is, is kept for settling
         raise WaitingRoomFull from error
     if answer == "CLOSED":
         raise SaleClosed
     if answer == "BUSY":
         raise WaitingRoomFull
+    if answer == "BAD_CODE":
+        raise BadCode
+    if answer == "CODE_USED":
+        raise CodeUsed
     if answer != "JOINED":
-        raise TooManyJoins(answer[1])
+        raise TooManyJoins(answer[1], answer[0] == "TOO_MANY_CODES")
     return await look(redis, event_id, buyer_id)
 
 
@@ -102,8 +131,17 @@ def _place(answer: Any) -> Place | None:
     """What place.lua answered."""
     if answer == "NOT_JOINED":
         return None
-    status, number, position, waiting, expires_at_ms, arrival, *pace = answer
-    return Place(status, number, position, waiting, expires_at_ms, arrival, parse_pace(*pace))
+    status, score, position, waiting, expires_at_ms, arrival, *pace = answer
+    return Place(
+        status,
+        number_of(score),
+        position,
+        waiting,
+        expires_at_ms,
+        number_of(arrival),
+        parse_pace(*pace),
+        band_of(arrival if status == "lobby" else score),
+    )
 
 
 async def leave(redis: Redis, event_id: int, buyer_id: str) -> None:
@@ -124,16 +162,16 @@ class RankTable:
     waiting: int
     stock: dict[int, Stock]
     ranks: list[int]
-    numbers: list[int]
+    standings: list[int]
 
-    def place(self, number: int) -> int:
-        """How many are ahead of a queue number: exact for the first 100, else to within 2% (never too few)."""
-        at = bisect_right(self.numbers, number) - 1
+    def place(self, standing: int) -> int:
+        """How many are ahead of a standing: exact for the first 100, else to within 2% (never too few)."""
+        at = bisect_right(self.standings, standing) - 1
         if at < 0:
             return 0
-        if self.numbers[at] == number:
+        if self.standings[at] == standing:
             return self.ranks[at]
-        beyond = self.ranks[at] + number - self.numbers[at]
+        beyond = self.ranks[at] + standing - self.standings[at]
         next_rank = self.ranks[at + 1] if at + 1 < len(self.ranks) else self.waiting
         return min(beyond, max(next_rank - 1, 0))
 

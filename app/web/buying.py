@@ -19,11 +19,13 @@ from app.orders.reservations import Hold, Refused
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.events import check_not_over
+from app.sale.gates.rules import JoinRequest
 from app.sale.returning import come_back
 from app.sale.waiting_room import Place
 from app.tokens import BadToken, Buyer, new_buyer
 from app.units import now_ms
 from app.web.addresses import address_of, address_prefix
+from app.web.gates import pass_gates
 from app.web.http import idempotency_key
 from app.web.problems import Problem, invalid
 from app.web.services import services_of
@@ -32,11 +34,12 @@ LEAST_KEY = 8  # characters of an Idempotency-Key that may speak for a buyer
 SAME_KEY_SECONDS = 600  # for this long at least, for twice as long at most
 
 
-async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tuple[str, Place]:
+async def join_event(request: Request, event: Event, buyer: Buyer | None, asked: JoinRequest) -> tuple[str, Place]:
     """Joins, as somebody new if need be; the buyer's token and place."""
     services = services_of(request)
     check_not_over(event)
-    buyer = buyer or await _stranger(request, event)
+    passed = await pass_gates(request, event, buyer, asked)
+    buyer = passed.buyer or await _stranger(request, event)
     settings = services.settings
     if event.id in buyer.numbers:  # Redis may have lost the place
         await come_back(services.redis, event.id, [(buyer.id, buyer.numbers[event.id])])
@@ -48,11 +51,14 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None) -> tup
             settings.max_waiting,
             address_prefix(address_of(request, settings.trusted_proxies)),
             settings.join_limit,
+            passed.code_hashes,
         )
     except waiting_room.TooManyJoins as error:
         detail = f"{settings.join_limit} buyers a minute may join from one address."
+        if error.of_codes:
+            detail = f"{waiting_room.WRONG_CODES} wrong codes a minute may be tried from one address."
         raise Problem("too_many", detail, retry_seconds=ceil(error.retry_ms / 1000)) from None
-    return services.tokens.of_buyer(buyer.with_number(event.id, place.number)), place
+    return services.tokens.of_buyer(buyer.standing_at(event.id, place.standing)), place
 
 
 async def _stranger(request: Request, event: Event) -> Buyer:

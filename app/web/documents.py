@@ -163,7 +163,7 @@ def _operation(path: str, method: str, handler: Any, told: Promise, schemas: dic
     }
     if told.body:
         content = {"application/json": {"schema": schemas[repr(told.body)]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not told.body_is_optional, "content": content}
     if caller:
         operation["security"] = CALLERS[caller]
     elif "unauthorized" in told.problems:  # only a token that is no good is refused

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from app.web.problems import Problem, invalid
 JSON_LINES = "application/jsonl"
 MAX_BODY = 65_536
 MAX_KEY = 255
+MAX_FIELDS = 20
 MAX_TIME_MS = 253_402_300_800_000  # the year 10000, which MySQL does not know either
 
 T = TypeVar("T")
@@ -26,6 +28,15 @@ class Json(Response):
     def render(self, content: Any) -> bytes:
         """The bytes; those that are there already stay as they are."""
         return content if isinstance(content, bytes) else msgspec.json.encode(content)
+
+
+async def read_form(request: Request, form: type[T]) -> T:
+    """The fields of a page's form that are filled in, as `form`. Raises Problem `too_large` or `invalid`."""
+    try:
+        fields = parse_qsl((await read_body(request)).decode(), max_num_fields=MAX_FIELDS)
+        return msgspec.convert(dict(fields), form)
+    except (ValueError, msgspec.ValidationError) as error:  # a UnicodeDecodeError is a ValueError
+        raise invalid(str(error)) from None
 
 
 async def read_body(request: Request) -> bytes:
@@ -46,12 +57,14 @@ async def read_json(request: Request, form: type[T], *, may_be_empty: bool = Fal
     Raises Problem `unsupported_media_type`, `too_large` or `invalid`. A body that does not say what it is is taken
     for JSON: scripts leave the header out, and a browser's form cannot.
     """
+    body = await read_body(request)
+    if may_be_empty and not body:
+        return msgspec.convert({}, form)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("", "application/json"):
         raise Problem("unsupported_media_type")
-    body = await read_body(request)
     try:
-        return msgspec.json.decode(b"{}" if may_be_empty and not body else body, type=form)
+        return msgspec.json.decode(body, type=form)
     except UNREADABLE as error:
         raise invalid(str(error)) from None
 

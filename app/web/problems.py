@@ -17,7 +17,7 @@ from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.orders.reservations import Refused
 from app.sale.events import UnknownEvent
-from app.sale.waiting_room import NotJoined, SaleClosed, WaitingRoomFull
+from app.sale.waiting_room import BadCode, CodeUsed, NotJoined, SaleClosed, WaitingRoomFull
 from app.units import iso
 from app.web.rendering import page
 
@@ -92,6 +92,26 @@ KINDS = {
             "You may not do this.",
             "Your role in this event, or the scopes of your key, do not allow it: `detail` names the right that it"
             " takes. An owner can give it.",
+        ),
+        Kind(
+            "code_required",
+            403,
+            "This sale is open to holders of a presale code.",
+            "Join with `code`, the code the organiser gave you.",
+        ),
+        Kind(
+            "bad_code",
+            403,
+            "This code is not one of this sale.",
+            "Check its letters and digits; blanks, hyphens and capitals make no difference. After several wrong"
+            " codes there is a pause: 429 says how long.",
+        ),
+        Kind(
+            "code_used",
+            409,
+            "This code has been used as often as it may be.",
+            "A code is good for as many buyers as the organiser made it for. You can join without one, if the sale"
+            " allows it.",
         ),
         Kind(
             "link_expired",
@@ -385,6 +405,8 @@ PROBLEMS: dict[type[Exception], str] = {
     NotJoined: "not_joined",
     SaleClosed: "closed",
     WaitingRoomFull: "busy",
+    BadCode: "bad_code",
+    CodeUsed: "code_used",
 }
 
 

@@ -98,6 +98,7 @@ class Promise(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
     says_where: bool = False  # a Location header
+    body_is_optional: bool = False
 
     def __post_init__(self) -> None:
         """A code that is in no table promises nothing."""
@@ -117,11 +118,12 @@ def promise(
     parameters: tuple[Parameter, ...] = (),
     body: Any = None,
     says_where: bool = False,
+    body_is_optional: bool = False,
 ) -> Callable[[Decorated], Decorated]:
     """A decorator that notes what a handler promises."""
 
     def note(handler: Decorated) -> Decorated:
-        PROMISES[handler] = Promise(summary, answers, problems, parameters, body, says_where)
+        PROMISES[handler] = Promise(summary, answers, problems, parameters, body, says_where, body_is_optional)
         return handler
 
     return note

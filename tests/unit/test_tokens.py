@@ -160,14 +160,14 @@ def test_a_token_that_is_too_long_is_refused_even_if_signed() -> None:
 
 
 def test_a_buyer_carries_the_number_of_each_event() -> None:
-    buyer = Buyer("b").with_number(7, 0).with_number(9, 3).with_number(7, 12)
+    buyer = Buyer("b").standing_at(7, 0).standing_at(9, 3).standing_at(7, 12)
     assert buyer == Buyer("b", {9: 3, 7: 12})
 
 
 def test_the_oldest_numbers_are_dropped_so_that_a_cookie_holds_the_token() -> None:
     buyer = new_buyer()
     for event_id in range(2**32 - 100, 2**32):
-        buyer = buyer.with_number(event_id, 10_000_000 + event_id % 997)
+        buyer = buyer.standing_at(event_id, 10_000_000 + event_id % 997)
     assert list(buyer.numbers) == list(range(2**32 - MAX_NUMBERS, 2**32))
     assert len(TOKENS.of_buyer(buyer)) <= MAX_LENGTH
     assert TOKENS.buyer(TOKENS.of_buyer(buyer)) == buyer

@@ -206,6 +206,7 @@ async def forget(world: World) -> None:
             ("DELETE FROM figures WHERE event_id = %s", event_id),
             ("DELETE FROM sale_history WHERE event_id = %s", event_id),
             ("DELETE FROM activity WHERE event_id = %s", event_id),
+            ("DELETE FROM access_codes WHERE event_id = %s", event_id),
             ("DELETE FROM draw_slices WHERE event_id = %s", event_id),
             ("DELETE FROM draws WHERE event_id = %s", event_id),
             ("DELETE FROM pauses WHERE event_id = %s", event_id),

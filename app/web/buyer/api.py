@@ -32,6 +32,7 @@ from app.payments.provider import Attempt, ProviderUnavailable
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
 from app.sale.events import check_not_over
+from app.sale.gates.rules import JoinRequest
 from app.sale.returning import look_again
 from app.tokens import Buyer
 from app.units import iso, now_ms
@@ -111,12 +112,18 @@ async def get_event(request: Request) -> Response:
     "closed",
     "invalid",
     "too_many",
+    "code_required",
+    "bad_code",
+    "code_used",
     parameters=(OPTIONAL_KEY,),
+    body=JoinRequest,
+    body_is_optional=True,
 )
 async def join(request: Request) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    token, place = await join_event(request, event, await buyer_of(request))
+    asked = await read_json(request, JoinRequest, may_be_empty=True)
+    token, place = await join_event(request, event, await buyer_of(request), asked)
     response = Json(place_facts(JoinedPlace, place, token=token))
     set_buyer_cookie(request, response, token)
     return response
@@ -129,9 +136,9 @@ async def get_place(request: Request, buyer: Buyer) -> Response:
     event = await services.event(request.path_params["slug"])
     check_not_over(event)
     place = await look_again(services.redis, event.id, buyer.id, buyer.numbers.get(event.id))
-    if not place.number or buyer.numbers.get(event.id) == place.number:
+    if not place.number or buyer.numbers.get(event.id) == place.standing:
         return Json(place_facts(QueuePlace, place))
-    token = services.tokens.of_buyer(buyer.with_number(event.id, place.number))
+    token = services.tokens.of_buyer(buyer.standing_at(event.id, place.standing))
     response = Json(place_facts(QueuePlace, place, token=token))
     set_buyer_cookie(request, response, token)
     return response

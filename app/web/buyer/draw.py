@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.live.shapes import DrawEntrant, DrawFacts
+from app.sale.bands import number_of
 from app.sale.catalog import Event
 from app.sale.draw import public_buyer_id
 from app.sale.published import read_numbers
@@ -92,7 +93,7 @@ async def draw_facts(request: Request, event: Event, buyer: Buyer | None) -> Dra
     if buyer is None:
         return facts
     own: dict[str, Any] = {"public_id": public_buyer_id(buyer.id)}
-    draw, number = await services_of(request).sales.published(event), buyer.numbers.get(event.id, 0)
+    draw, number = await services_of(request).sales.published(event), number_of(buyer.numbers.get(event.id, 0))
     if draw and draw.has(number):
         own["number"] = number
     return replace(facts, **own)

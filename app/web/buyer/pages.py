@@ -9,7 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
+from app.sale.bands import number_of
 from app.sale.events import check_not_over
+from app.sale.gates.rules import JoinRequest
 from app.sale.returning import look_again
 from app.sale.waiting_room import NotJoined, SaleClosed
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
@@ -18,6 +20,7 @@ from app.web.buyer.ticket_pages import good_tickets
 from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
+from app.web.http import read_form
 from app.web.problems import Problem
 from app.web.rendering import compressed, page, qr
 from app.web.services import services_of
@@ -67,7 +70,8 @@ async def join_form(request: Request) -> Response:
     """Joining without JavaScript."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    token, _ = await join_event(request, event, await visitor(request))
+    asked = await read_form(request, JoinRequest)
+    token, _ = await join_event(request, event, await visitor(request), asked)
     response = RedirectResponse(f"/events/{event.slug}", 303)
     set_buyer_cookie(request, response, token)
     return response
@@ -88,7 +92,7 @@ async def resume_page(request: Request) -> Response:
     return page(
         "buyer/resume.html",
         event=event,
-        number=buyer.numbers.get(event.id, 0),
+        number=number_of(buyer.numbers.get(event.id, 0)),
         same=known is not None and known.id == buyer.id,
         other=known is not None and known.id != buyer.id and bool(known.numbers),
     )

@@ -151,10 +151,16 @@ async function attempt(work) {
   }
 }
 
+// What the sale asks of those who join; nothing at all where it asks for nothing.
+function brought() {
+  const code = $("#code")?.value.trim();
+  return code ? { code } : undefined;
+}
+
 // Where too many arrive at once the page says so, waits as long as it was told and a bit of its own, and tries again.
 const join = () => attempt(async () => {
   try {
-    await call("POST", `/api/v1/events/${slug}/queue`);
+    await call("POST", `/api/v1/events/${slug}/queue`, { body: brought() });
   } catch (problem) {
     if (!problem.mayPass) {
       change({ set: { door: null } });

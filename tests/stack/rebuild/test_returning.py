@@ -11,9 +11,11 @@ from app.orders.rebuild import rebuild
 from app.orders.repair import Repair
 from app.sale.admission import admit
 from app.sale.events import set_state
+from app.sale.gates.codes import create_codes, give_codes, note_uses
 from app.sale.returning import come_back, look_again
 from app.sale.waiting_room import NotJoined, join, leave, look
 from app.settings import Settings
+from app.tokens import Tokens
 from tests.world.books import World, new_world
 
 MOST_WAITING = 1_000
@@ -126,5 +128,27 @@ def test_before_the_draw_the_lobby_is_joined_again(env: dict[str, str]) -> None:
         assert (await look_again(world.redis, world.event.id, buyer, 0)).status == "lobby"
         await set_state(world.database, world.redis, world.event, "closed", "", "A test")
         assert await come_back(world.redis, world.event.id, [(secrets.token_hex(16), 0)]) == [False]
+
+    tell(env, story)
+
+
+def test_a_presale_code_is_not_lost_with_redis(env: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        hashes = Tokens({"0": "k" * 32}).code_hashes(world.event.id, "FANCLUB")
+        await create_codes(world.database, world.event.id, lambda _: hashes[0], ["FANCLUB"], band=2, uses=3)
+        assert await give_codes(world.database, world.redis, [world.event.id]) == 1
+        numbers = await joined(world, 2)
+        holder = secrets.token_hex(16)
+        place = await join(world.redis, world.event.id, holder, MOST_WAITING, code_hashes=hashes)
+        assert (place.number, place.band, place.position) == (3, 2, 0)
+        await note_uses(world.database, world.redis, [world.event.id])
+        await lose_and_rebuild(world)
+        assert await give_codes(world.database, world.redis, [world.event.id]) == 1, "with what is left of it"
+        assert await give_codes(world.database, world.redis, [world.event.id]) == 0
+        assert await world.redis.hget(world.key("codes"), hashes[0]) == "2 2"
+        for buyer, number in numbers.items():
+            await look_again(world.redis, world.event.id, buyer, number)
+        back = await look_again(world.redis, world.event.id, holder, place.standing)
+        assert (back.number, back.band, back.position) == (3, 2, 0)
 
     tell(env, story)

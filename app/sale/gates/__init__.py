@@ -1,0 +1,1 @@
+"""Who may join, and where they stand: codes, accounts, work."""
