@@ -94,6 +94,13 @@ def test_a_forged_signature_is_refused() -> None:
         verified(forged, BODY)
 
 
+def test_without_the_check_of_the_signature_a_forged_one_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test before."""
+    monkeypatch.setattr(Webhook, "verify", lambda *args, **options: None)
+    with pytest.raises(pytest.fail.Exception):
+        test_a_forged_signature_is_refused()
+
+
 def test_an_altered_body_id_or_stamp_is_refused() -> None:
     headers = signed(BODY)
     with pytest.raises(BadSignature):
