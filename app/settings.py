@@ -46,6 +46,7 @@ class Settings:
     redis_url: str
     database_url: str
     owner_database_url: str  # may change the schema; only `ticketcraze migrate` and `admin` use it
+    redis_wait_replicas: int  # of Redis, that have a hold before its buyer is told of it
     redis_ca: str  # a file; where given, with rediss://, only its certificates are trusted
     mysql_ssl_ca: str  # a file; where given, MySQL must show a certificate of it
     kafka_bootstrap_servers: str
@@ -100,6 +101,7 @@ class Settings:
             environment=environment,
             redis_url=read.text("REDIS_URL"),
             database_url=read.text("DATABASE_URL"),
+            redis_wait_replicas=read.whole("REDIS_WAIT_REPLICAS", 0, 0, 5),
             redis_ca=environ.get("REDIS_CA", ""),
             mysql_ssl_ca=environ.get("MYSQL_SSL_CA", ""),
             owner_database_url=read.text("OWNER_DATABASE_URL", environ.get("DATABASE_URL")),

@@ -19,8 +19,10 @@ MOST_TRIES = 60  # with the pauses below: about two minutes without a server
 MOST_TRIES_TOO_MANY = 3
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
+RESTART_PAUSE_SECONDS = 5.0
 MOST_TOLD = 5_000
 
+RESTARTING = 1012
 NOT_JOINED = 4001
 REFUSED = 4003
 
@@ -211,7 +213,10 @@ class Browser:
                 raise Gone("refused")
             if code == NOT_JOINED:
                 await self.join()
-            await self._pause(1)
+            if code == RESTARTING:  # as the page does, so that not all come back at once
+                await asyncio.sleep(FIRST_PAUSE_SECONDS + self._chance.uniform(0, RESTART_PAUSE_SECONDS))
+            else:
+                await self._pause(1)
             await self.open_tab()
         except Gone as gone:
             self._gone = gone.how

@@ -85,6 +85,7 @@ class WebSocket(asyncio.Protocol):
             self.opened.set_result(None)
         else:
             self.opened.set_exception(error)
+            self.opened.exception()  # whoever waited for it may be gone
 
     def _resume_reading(self) -> None:
         if self._transport is not None:

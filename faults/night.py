@@ -268,17 +268,17 @@ class Night:
                     return
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    async def until_ready(self, slug: str = "") -> float:
+    async def until_ready(self, slug: str = "", seconds: float = BACK_SECONDS) -> float:
         """Waits until the application says that it is ready, and so is that sale; how long that took."""
         began = time.monotonic()
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            while time.monotonic() - began < BACK_SECONDS:
+            while time.monotonic() - began < seconds:
                 with suppress(httpx.HTTPError):
                     ready = await client.get(f"{self.web_itself}/readyz")
                     if ready.status_code == httpx.codes.OK and (not slug or await self._sells(client, slug)):
                         return time.monotonic() - began
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
-        raise NightFailed(f"not ready within {BACK_SECONDS:g} s")
+        raise NightFailed(f"not ready within {seconds:g} s")
 
     async def _sells(self, client: httpx.AsyncClient, slug: str) -> bool:
         answer = await client.get(f"{self.web_itself}/api/v1/events/{slug}")

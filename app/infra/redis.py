@@ -24,6 +24,10 @@ class Restarted(RedisError):
     """Redis was started since, and nobody has compared it with the books yet: as good as unavailable."""
 
 
+class NotCopied(RedisError):
+    """Too few replicas have what was just done: it may be lost with this Redis, so nobody is told of it."""
+
+
 @asynccontextmanager
 async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIterator[Redis]:
     """A Redis client. It waits for a free connection rather than fail, and never repeats a command by itself."""

@@ -17,7 +17,9 @@ from redis.exceptions import NoScriptError
 
 from app.infra.epochs import epoch_of
 from app.infra.keys import event_of_key, key
-from app.infra.redis import NotReady, Restarted
+from app.infra.redis import NotCopied, NotReady, Restarted
+
+COPY_MS = 500  # how long replicas may take
 
 _FOLDER = Path(__file__).parent.parent / "lua"
 _READY = (_FOLDER / "ready.lua").read_text()
@@ -39,16 +41,16 @@ Argument = str | int | float
 Call = tuple[Sequence[str], Sequence[Argument]]  # keys and arguments
 
 
-async def run(redis: Redis, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
-    """Runs app/lua/<name>.lua and returns its answer; the script's header says what that is.
+async def run(redis: Redis, name: str, keys: Sequence[str], args: Sequence[Argument] = (), copies: int = 0) -> Any:
+    """Runs app/lua/<name>.lua and returns its answer, once so many replicas have all that led to it.
 
-    All keys are of one event. Raises NotReady, Restarted.
+    The script's header says what the answer is. All keys are of one event. Raises NotReady, Restarted, NotCopied.
     """
     parts = _parts(name, keys, args)
     try:
-        answer = await redis.evalsha(_SHAS[name], *parts)
+        answer = await _ask(redis, ["EVALSHA", _SHAS[name], *parts], copies)
     except NoScriptError:
-        answer = await redis.eval(_TEXTS[name], *parts)
+        answer = await _ask(redis, ["EVAL", _TEXTS[name], *parts], copies)
     if isinstance(answer, str) and answer in _REFUSALS:
         raise _REFUSALS[answer]
     return answer
@@ -82,6 +84,19 @@ async def run_each(redis: Redis, name: str, calls: Sequence[Call]) -> list[Any]:
     return [
         _REFUSALS[answer]() if isinstance(answer, str) and answer in _REFUSALS else answer for answer in answers
     ]
+
+
+async def _ask(redis: Redis, command: list[Any], copies: int) -> Any:
+    if not copies:
+        return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    # WAIT is about all that happened before the last command of its own connection, whoever did it.
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.execute_command(*command)
+        pipeline.wait(copies, COPY_MS)
+        answer, copied = await pipeline.execute()
+    if copied < copies:
+        raise NotCopied(f"{copied} of {copies} replicas have it")
+    return answer
 
 
 def sha(name: str) -> str:

@@ -1,4 +1,7 @@
+#!lua flags=allow-oom
 -- Where a buyer stands. Asking counts as being seen, so a parked buyer goes back in with the old number.
+-- What it writes is a bit for each buyer at most, so it may also with Redis's memory full: nobody loses their place
+-- for asking.
 --
 -- KEYS  1 sale  2 lobby  3 entrants  4 leavers  5 queue  6 parked  7 passes  8 served  9 numbers
 -- ARGV  1 buyer  2 length of a presence bucket in ms  3 how many seconds a bucket is kept

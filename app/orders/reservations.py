@@ -51,15 +51,17 @@ async def reserve(
     items: Sequence[tuple[int, int]],
     outbox_cap: int,
     max_orders: int,
+    copies: int = 0,
 ) -> Hold:
     """Holds stock for (sku id, quantity) lines, each sku once: all of it or nothing.
 
-    The same `idempotency_key` gets the same answer for ever. Raises Refused.
+    The same `idempotency_key` gets the same answer for ever; none before this many replicas of Redis have it.
+    Raises Refused, NotCopied.
     """
     order_id = new_order_id(event_id)
     try:
         answer = await _reserve(
-            redis, order_id, event_id, buyer_id, idempotency_key, items, outbox_cap, max_orders
+            redis, order_id, event_id, buyer_id, idempotency_key, items, outbox_cap, max_orders, copies
         )
     except OutOfMemoryError as error:  # nothing was written; what memory there is, is kept for settling
         raise Refused("BUSY") from error
@@ -77,6 +79,7 @@ async def _reserve(
     items: Sequence[tuple[int, int]],
     outbox_cap: int,
     max_orders: int,
+    copies: int,
 ) -> Any:
     return await scripts.run(
         redis,
@@ -97,6 +100,7 @@ async def _reserve(
             max_orders,
             *(number for item in items for number in item),
         ],
+        copies,
     )
 
 

@@ -84,8 +84,8 @@ async def stop_crowded(night: Night, sale: Sale, chance: Random) -> None:
         numbers = {browser: browser.place.get("number") for browser in came}
         await stop_politely(night, sale, chance)
         await night.until(lambda: all(_was_told(one) for one in came), "a word to each socket", 60)
-        await night.until_ready()
-        await night.until(lambda: all(_is_back(one) for one in came), "the return of each", 90)
+        await night.until_ready(seconds=180)
+        await night.until(lambda: all(_is_back(one) for one in came), "the return of each", 180)
         if len(came) < CROWDED * 0.9:
             raise NightFailed(f"only {len(came)} of {CROWDED} came in")
         if lost := sum(one.place.get("number") != number for one, number in numbers.items() if number):

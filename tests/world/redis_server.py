@@ -30,6 +30,12 @@ class OwnRedis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def client(self) -> "redis.Redis":
         """A client that does not outlive one command."""
         return redis.Redis(port=self.port, socket_timeout=5)

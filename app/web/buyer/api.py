@@ -212,6 +212,7 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
             items,
             outbox_cap=services.settings.outbox_cap,
             max_orders=services.settings.max_orders_per_buyer,
+            copies=services.settings.redis_wait_replicas,
         )
     except Refused as refused:
         raise refusal_of(refused) from None

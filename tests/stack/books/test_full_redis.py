@@ -33,13 +33,17 @@ def test_with_its_memory_full_redis_is_busy_for_the_new_and_ends_what_is_under_w
         ExitStack() as closing,
     ):
         own = type("Own", (), {"web": env["PUBLIC_URL"], "env": env})()
-        sale = make_event(env, "Floor:4500:10", hold_ttl=8)
+        sale = make_event(env, "Floor:4500:10", hold_ttl=8, room=3)
         world = OpenSale(own, sale, closing)
         payer, canceler, waiter = world.buyer(), world.buyer(), world.buyer()
         paid, canceled, lapsed = payer.order(), canceler.order(), waiter.order()
         newcomer = closing.enter_context(api(own))
+        in_queue = closing.enter_context(api(own))
+        assert in_queue.post(f"/events/{sale.slug}/queue").json()["status"] == "waiting"
 
         server.client.config_set("maxmemory", 1)
+        stands = in_queue.get(f"/events/{sale.slug}/queue")
+        assert (stands.status_code, stands.json()["status"]) == (httpx.codes.OK, "waiting")
         assert said(newcomer.post(f"/events/{sale.slug}/queue")) == BUSY
         refused = order(waiter.client, sale, key="once")
         assert said(refused) == BUSY
