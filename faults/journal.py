@@ -6,13 +6,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from crowd.browser import Told
 from crowd.buyer import Outcome
 
 PRESENT_SECONDS = 30.0  # somebody without an open socket for longer may be passed over
-LET_IN_TOGETHER_SECONDS = 3.0  # frames of one admission reach their readers within this time
+LET_IN_TOGETHER_SECONDS = 3.0  # who has just joined may be passed over for a moment
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,15 @@ def _versions_that_go_back(outcome: Outcome) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Wait:
-    """One buyer's wait: since when, until when, and whether their socket was there all the time."""
+    """One buyer's wait: since when, until they were told, and whether their socket was there all the time.
+
+    `pass_ends` tells when they were let in, by the clock of whoever let them in: all passes are equally long.
+    """
 
     number: int
     began: float
     called: float
+    pass_ends: float
     was_present: bool
 
 
@@ -99,13 +104,13 @@ def _overtaken(outcomes: Sequence[Outcome]) -> list[str]:
     """Nobody comes in before a smaller number whose owner was present: at most one problem, the worst."""
     waits = sorted((w for o in outcomes if (w := _wait(o.told))), key=lambda wait: wait.number)
     worst = ""
-    latest = _Wait(0, 0.0, 0.0, True)
+    latest = _Wait(0, 0.0, 0.0, 0.0, True)
     for wait in waits:
         is_overtaken = latest.was_present and latest.began < wait.called
-        if is_overtaken and latest.called - wait.called > LET_IN_TOGETHER_SECONDS:
-            late = latest.called - wait.called
+        late = latest.pass_ends - wait.pass_ends
+        if is_overtaken and late > LET_IN_TOGETHER_SECONDS:
             worst = f"number {wait.number} came in {late:.1f} s before number {latest.number}, who was there"
-        if wait.was_present and wait.called > latest.called:
+        if wait.was_present and wait.pass_ends > latest.pass_ends:
             latest = wait
     return [worst] if worst else []
 
@@ -121,4 +126,5 @@ def _wait(told: Sequence[Told]) -> _Wait | None:
     was_present = all(one.how != "close" for one in heard) and all(
         after.at - before.at < PRESENT_SECONDS for before, after in pairwise(heard)
     )
-    return _Wait(waiting.body["number"], waiting.at, called.at, was_present)
+    pass_ends = datetime.fromisoformat(called.body["expires_at"]).timestamp()
+    return _Wait(waiting.body["number"], waiting.at, called.at, pass_ends, was_present)

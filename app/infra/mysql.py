@@ -8,6 +8,7 @@ answer reaches the next borrower.
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -83,6 +84,7 @@ class Database:
             **options,
         )
         self.pool_size = pool_size
+        self._borrowed_at: dict[object, float] = {}  # monotonic seconds
 
     async def open(self) -> None:
         """Opens the pool; connections are made when first needed, so MySQL may be away."""
@@ -98,6 +100,11 @@ class Database:
         pool = self._databases._backend._pool
         return len(pool._used) if pool else 0
 
+    def kept(self, seconds: float) -> int:
+        """Connections in use of which nobody can say that they were borrowed within these seconds."""
+        since = time.monotonic() - seconds
+        return max(self.borrowed - sum(at > since for at in self._borrowed_at.values()), 0)
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Borrows a connection; each statement is its own transaction."""
@@ -112,6 +119,7 @@ class Database:
                 raise asyncio.CancelledError from error
             raise DatabaseUnavailable(str(error) or "no connection in time") from error
         raw = link.raw_connection
+        self._borrowed_at[link] = time.monotonic()
         try:
             yield Connection(raw)
         except BaseException as error:
@@ -123,6 +131,7 @@ class Database:
                 raise DatabaseUnavailable(str(error) or "no answer in time") from error
             raise
         finally:
+            del self._borrowed_at[link]
             await link.__aexit__()
 
     @asynccontextmanager

@@ -20,6 +20,7 @@ from app.units import now_ms
 
 REPORT_SECONDS = 2.0
 STALE_MS = 10_000
+KEPT_SECONDS = 5.0  # longer than what is left to do at rest takes
 FORGOTTEN_MS = 120_000
 YOUNG_OBJECTS = 50_000  # made before the collector looks
 
@@ -31,7 +32,7 @@ class Report(msgspec.Struct, frozen=True):
     pid: int
     at_ms: int
     open_files: int
-    borrowed: int  # database connections in use
+    borrowed: int  # database connections that have been in use for KEPT_SECONDS
     sockets: int
     instance: str = ""  # host and a random part: the same for as long as the process lives, and nobody else's
     since_ms: int = 0  # its first report
@@ -79,7 +80,7 @@ async def reporting(
     async def keep_reporting() -> None:
         while True:
             open_files = _open_files()
-            borrowed = database.borrowed if database else 0
+            borrowed = database.kept(KEPT_SECONDS) if database else 0
             report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), instance(), since_ms)
             with suppress(RedisError):  # the next one will tell
                 said = msgspec.json.encode(report).decode()

@@ -204,6 +204,7 @@ def test_a_pool_with_nothing_left_says_so_in_time(env: dict[str, str], monkeypat
         async with AsyncExitStack() as borrowing:
             for _ in range(database.pool_size):
                 await borrowing.enter_async_context(database.connection())
+            assert (database.kept(60), database.kept(0)) == (0, database.pool_size)
             started = time.monotonic()
             with pytest.raises(DatabaseUnavailable):
                 await database.fetch_one("SELECT 1")

@@ -1,5 +1,6 @@
 """The journal of a faulty sale: each thing it looks for, once as it should be and once as it must not."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from crowd.browser import Told
@@ -20,7 +21,8 @@ def told(version: int, at: float = 2.0) -> Told:
 
 
 def place(at: float, status: str, number: int) -> Told:
-    return Told(at, "frame", 0, {"type": "place", "status": status, "number": number})
+    ends = datetime.fromtimestamp(at + 300, UTC).isoformat() if status == "admitted" else None
+    return Told(at, "frame", 0, {"type": "place", "status": status, "number": number, "expires_at": ends})
 
 
 def problems(
