@@ -1,5 +1,6 @@
 """Plays one row: a sale, its crowd, the fault in the middle of it, rest, and the two verdicts."""
 
+import asyncio
 import json
 import time
 import uuid
@@ -10,6 +11,7 @@ from random import Random
 
 import msgspec
 
+from app.payments.provider import ProviderUnavailable
 from app.payments.sandbox import SandboxProvider
 from app.sale.catalog import Event, parse_sku
 from app.sale.events import create_event, set_state
@@ -20,6 +22,7 @@ from crowd.buyer import Outcome
 from faults import crowd, journal
 from faults.night import Night, NightFailed
 from faults.rows import Row, Sale
+from workers.runner import AWAY
 
 SKUS = ("Floor:4500:22", "Box:9900:8")
 CAPACITY = 30
@@ -50,7 +53,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
     await night.until_ready()
     log_sizes = {name: log.stat().st_size for name, log in night.logs.items()}
     dead_letters = await night.dead_letters()
-    event = await _put_on_sale(night)
+    event = await _put_on_sale(night, row.hold_seconds)
     sale = Sale(event.id, event.slug, CAPACITY)
     coming = crowd.Crowd(await visit(night.web, sale.slug), f"{row.name}:{seed}", row.habits, buyers)
     problems: list[str] = []
@@ -65,13 +68,18 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
         for proxy in (night.web_proxy, night.redis_proxy, night.mysql_proxy):
             proxy.heal()
     outcomes = await coming.go_home(PATIENCE_SECONDS)
-    checks = await _verify(night, event)
+    checks: list[Check] = []
+    seen = journal.Findings(0, 0, 0, 0, [])
+    try:
+        checks = await _verify(night, event)
+        if not row.poisons and await night.dead_letters() > dead_letters:
+            problems.append("facts went to the dlq")
+        seen = journal.check(outcomes, await _books(night, sale.id), await _charges(night, event), CAPACITY)
+        await _close(night, event)
+    except (NightFailed, ProviderUnavailable, *AWAY) as error:
+        problems.append(f"no verdict: {error!r}")
     problems += [f"{check.number}. {check.title}: {check.detail}" for check in checks if not check.ok]
-    if not row.poisons and await night.dead_letters() > dead_letters:
-        problems.append("facts went to the dlq")
-    seen = journal.check(outcomes, await _books(night, sale.id), await _charges(night, event), CAPACITY)
     problems += seen.problems
-    await _close(night, event)
     played = Played(
         row.name,
         seed,
@@ -89,7 +97,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
     return played
 
 
-async def _put_on_sale(night: Night) -> Event:
+async def _put_on_sale(night: Night, hold_seconds: int) -> Event:
     event = Event(
         id=0,
         slug=f"fault-{uuid.uuid4().hex[:10]}",
@@ -102,7 +110,7 @@ async def _put_on_sale(night: Night) -> Event:
         rate_per_minute=6_000,
         room=25,
         pass_ttl_seconds=crowd.PASS_SECONDS,
-        hold_ttl_seconds=crowd.HOLD_SECONDS,
+        hold_ttl_seconds=hold_seconds,
         max_per_buyer=2,
         draw_secret="",
         skus=tuple(parse_sku(text) for text in SKUS),
@@ -112,8 +120,16 @@ async def _put_on_sale(night: Night) -> Event:
 
 
 async def _verify(night: Night, event: Event) -> list[Check]:
-    async with night.inside() as (settings, redis, database):
-        return await verify(settings, redis, database, event, AT_REST_SECONDS)
+    """What `ticketcraze verify` finds, once all it asks are there. Raises NightFailed."""
+    deadline = time.monotonic() + AT_REST_SECONDS
+    while True:
+        try:
+            async with night.inside() as (settings, redis, database):
+                return await verify(settings, redis, database, event, AT_REST_SECONDS)
+        except AWAY as error:
+            if time.monotonic() > deadline:
+                raise NightFailed(f"verify: {error!r}") from error
+            await asyncio.sleep(1)
 
 
 async def _close(night: Night, event: Event) -> None:

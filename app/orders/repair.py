@@ -87,6 +87,7 @@ class Repair:
         rows = await self._database.fetch_all(
             "SELECT id, epoch, redis_seq, number_high FROM events"
             " WHERE on_sale_at IS NOT NULL AND purged_at IS NULL"
+            " ORDER BY state = 'closed', id"  # what is over may wait for what is not
         )
         books = [Books(row["id"], row["epoch"], row["redis_seq"], row["number_high"]) for row in rows]
         seen, promoted, asked = await self._see(books)

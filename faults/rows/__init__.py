@@ -2,6 +2,7 @@
 
 from random import Random
 
+from faults.crowd import LONG_HOLD_SECONDS
 from faults.night import Night
 from faults.rows import anything, kafka, money, mysql, redis, web, workers
 from faults.rows.row import Row, Sale, row
@@ -30,7 +31,7 @@ def _goes_with_others(one: Row) -> bool:
     return not (one.poisons or one.needs_root or one.name in _LONG or "-killed-" in one.name or "lost" in one.name)
 
 
-ROWS = (*_ONE_BY_ONE, row("several", "two of these, one after the other", several))
+ROWS = (*_ONE_BY_ONE, row("several", "two of these, one after the other", several, hold_seconds=LONG_HOLD_SECONDS))
 BY_NAME = {one.name: one for one in ROWS}
 
 __all__ = ["BY_NAME", "ROWS", "Row", "Sale"]

@@ -38,6 +38,7 @@ class Row:
     poisons: bool = False  # dead letters are part of it
     needs_root: bool = False
     habits: Callable[[Random], Habits] = crowd.habits
+    hold_seconds: int = crowd.HOLD_SECONDS
 
 
 def row(
@@ -49,7 +50,8 @@ def row(
     poisons: bool = False,
     needs_root: bool = False,
     habits: Callable[[Random], Habits] = crowd.habits,
+    hold_seconds: int = crowd.HOLD_SECONDS,
     **options: Any,
 ) -> Row:
     """A row whose `act` is called with `options` too."""
-    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits)
+    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits, hold_seconds)

@@ -17,11 +17,12 @@ from app.orders.more_time import extend_hold
 from app.orders.rebuild import Rebuilt, UnderWay, rebuild
 from app.orders.repair import Repair
 from app.orders.reservations import Refused, reserve
-from app.sale.events import set_state
+from app.sale.events import create_event, set_state
 from app.sale.waiting_room import join, rank_table
 from app.settings import Settings
 from app.units import now_ms
 from tests.world.books import CAPACITY, STORIES, World, live_a_little, new_world, paid
+from tests.world.events import an_event
 from tests.world.redis_server import OwnRedis, redis_server
 from tests.world.waiting import until
 
@@ -319,6 +320,32 @@ def test_a_sale_is_rebuilt_when_the_ledger_asks_for_it(env: dict[str, str], serv
             await repair.tick()
         assert rebuilt == [world.event.id]
         assert await world.redis.smembers(REPAIRS) == set()
+
+    tell(env, server, story)
+
+
+def test_sales_that_go_on_come_back_before_those_that_are_over(env: dict[str, str], server: OwnRedis) -> None:
+    async def story(world: World, server: OwnRedis) -> None:
+        over = [world.event, *[await create_event(world.database, world.redis, an_event()) for _ in range(3)]]
+        for event in over:
+            await set_state(world.database, world.redis, event, "closed", "", "A test")
+        goes_on = await create_event(world.database, world.redis, an_event())
+        await world.redis.flushall()
+        begun: list[int] = []
+
+        async def begin(event_id: int) -> None:
+            begun.append(event_id)
+            await asyncio.Event().wait()
+
+        async with Repair(world.database, world.redis, begin) as repair:
+            for _ in range(2):
+                await repair.tick()
+            await asyncio.sleep(0)
+            assert begun[0] == goes_on.id
+        for event in (*over[1:], goes_on):
+            await world.database.execute(
+                "UPDATE events SET purged_at = UTC_TIMESTAMP(3) WHERE id = %s", (event.id,)
+            )
 
     tell(env, server, story)
 
