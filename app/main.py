@@ -74,6 +74,7 @@ API = router(
     resource("/orders/{order_id}/link", POST=api.renew_order_link),
     resource("/orders/{order_id}/extend", POST=api.extend_order),
     resource("/orders/{order_id}/payments", POST=api.start_payment),
+    resource("/orders/{order_id}/contact", PUT=tickets.put_contact),
     resource("/orders/{order_id}/tickets", GET=tickets.get_tickets),
     resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=tickets.hand_on_ticket),
     resource("/tickets/{ticket_code}/use", POST=door.use_ticket),

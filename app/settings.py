@@ -14,10 +14,13 @@ DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin
 PROVIDERS = ("SANDBOX_URL", "SANDBOX_API_KEY")
 WEB = ("SECRET_KEY", "TICKET_KEYS", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
 
+OUTBOUND = ("TICKET_KEYS", "SMTP_URL")  # of the latter only in production
+
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 KAFKA_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+_SMTP = re.compile(r"smtps?://([^@/\s]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/?")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _LONE_KEY_ID = "0"  # of SECRET_KEY
 _MOST_KEYS = 8
@@ -64,6 +67,10 @@ class Settings:
     public_url: str  # where buyers and the payment provider reach the web application
     secret_keys: Mapping[str, str]  # key id -> key; the first signs tokens, all verify; empty where none is needed
     ticket_keys: Mapping[str, bytes]  # key id -> Ed25519 seed; the first signs tickets, all are good
+    smtp_url: str  # of the mail server; empty: mail is written into mail_folder
+    mail_from: str  # whom mail comes from: "Ticket Craze <tickets@example.com>"
+    mail_folder: str
+    webhooks_private: tuple[Network, ...]  # private networks that organisers' webhooks may lead to
     sandbox_url: str
     sandbox_port: int
     sandbox_data: str  # the sandbox's own file
@@ -120,6 +127,10 @@ class Settings:
             public_url=read.origin("PUBLIC_URL", f"http://127.0.0.1:{environ.get('PORT') or '8000'}"),
             secret_keys=read.secret_keys(),
             ticket_keys=read.ticket_keys(),
+            smtp_url=read.smtp_url(environment),
+            mail_from=read.mail_from("MAIL_FROM", "Ticket Craze <tickets@localhost.localdomain>"),
+            mail_folder=read.text("MAIL_FOLDER", ".stack/mail"),
+            webhooks_private=read.networks("WEBHOOKS_PRIVATE"),
             sandbox_url=read.needed("SANDBOX_URL").rstrip("/"),
             sandbox_port=read.whole("SANDBOX_PORT", 8001, 1, 65_535),
             sandbox_data=read.text("SANDBOX_DATA", ".stack/sandbox.sqlite"),
@@ -248,6 +259,22 @@ class _Reader:
         if len(ring) > _MOST_KEYS:
             raise BadSetting(f"TICKET_KEYS may have {_MOST_KEYS} keys at most")
         return ring
+
+    def smtp_url(self, environment: str) -> str:
+        """The mail server; in production whoever sends mail needs one."""
+        in_need = environment == "production" and "SMTP_URL" in self._needs
+        url = self.text("SMTP_URL") if in_need else self._environ.get("SMTP_URL", "")
+        if url and not _SMTP.fullmatch(url):
+            raise BadSetting(
+                "SMTP_URL must be smtp://host:587 or smtps://host:465, with user:password@ if need be"
+            )
+        return url
+
+    def mail_from(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not re.fullmatch(r"([^<>@\r\n]{1,80}<)?[^<>@\s]+@[A-Za-z0-9.-]+>?", value) or not value.isascii():
+            raise BadSetting(f'{name} must be an address, like "Ticket Craze <tickets@example.com>"')
+        return value
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)

@@ -25,10 +25,10 @@ from app.infra.redis import open_redis
 from app.orders.facts import Fact, OrderPlaced, records
 from app.orders.ledger import Ledger
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
+from app.outbound.following import follow
 from app.sale.catalog import Event, Sku
 from app.sale.events import create_event
 from app.settings import Settings
-from app.tickets.issuing import follow_orders
 from app.units import now_ms, to_datetime, to_decimal
 from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack
@@ -146,7 +146,7 @@ async def _time_ledger(settings: Settings, redis: Redis, database: Database, pla
             await producer.send(records(*placed[first : first + 1_000]))
         async with open_consumer(settings) as consumer:
             bookkeeper = Bookkeeper(
-                consumer, Ledger(database, redis, also=follow_orders), producer, settings, lambda step: None
+                consumer, Ledger(database, redis, also=follow), producer, settings, lambda step: None
             )
             began = time.perf_counter()
             while sum([await consumer.position(partition) for partition in consumer.assignment()]) < len(placed):

@@ -25,7 +25,7 @@ ADMIN_USER = "admin"
 HEALTH_PATHS = {"web": "/readyz", "sandbox": "/healthz"}
 
 # The application's limits that are worth knowing of a stack, where they are given.
-LIMITS = ("JOIN_LIMIT", "TRUSTED_PROXIES", "WEB_PROCESSES")
+LIMITS = ("SMTP_URL", "MAIL_FROM", "JOIN_LIMIT", "TRUSTED_PROXIES", "WEB_PROCESSES")
 
 DEMO_TICKETS = 220
 COMMAND_LIMIT_SECONDS = 60
@@ -41,12 +41,14 @@ SECRETS = SERVERS | {
     "SECRET_KEY",
     "SECRET_KEYS",
     "TICKET_KEYS",
+    "SMTP_URL",
     "SANDBOX_API_KEY",
     "SANDBOX_WEBHOOK_SECRET",
 }
 # What each process knows of SECRETS; one that is not named here knows how to reach the servers, and nothing else.
 SECRETS_OF = {
     "web": SERVERS | {"SECRET_KEY", "SECRET_KEYS", "TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
+    "outbound": SERVERS | {"TICKET_KEYS", "SMTP_URL"},
     "refunds": SERVERS | {"SANDBOX_API_KEY"},
     "reconcile": SERVERS | {"SANDBOX_API_KEY"},
     "sandbox": {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
@@ -75,6 +77,8 @@ def application_environment(
         "SANDBOX_DATA": given_or("SANDBOX_DATA", str(folder.path / "sandbox.sqlite")),
         "SECRET_KEY": given_or("SECRET_KEY", folder.secret("SECRET_KEY")),
         "TICKET_KEYS": given_or("TICKET_KEYS", folder.secret("TICKET_KEYS")),
+        "MAIL_FOLDER": given_or("MAIL_FOLDER", str(folder.path / "mail")),
+        "WEBHOOKS_PRIVATE": given_or("WEBHOOKS_PRIVATE", "127.0.0.0/8"),
         **{name: os.environ[name] for name in LIMITS if name in os.environ},
         "ENVIRONMENT": given_or("ENVIRONMENT", "development"),
         "STACK_DIR": str(folder.path),

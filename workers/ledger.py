@@ -19,8 +19,8 @@ from app.infra.mysql import DatabaseUnavailable, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
+from app.outbound.following import follow
 from app.settings import Settings
-from app.tickets.issuing import follow_orders
 from app.watch.processes import reporting
 from app.watch.progress import Progress
 from workers.runner import Stop, every, run
@@ -50,7 +50,7 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         reporting(redis, "ledger", database),
         refreshed_epochs(database),
     ):
-        ledger = Ledger(database, redis, checkpoint, settings.review_ttl_seconds * 1000, follow_orders)
+        ledger = Ledger(database, redis, checkpoint, settings.review_ttl_seconds * 1000, follow)
         bookkeeper = Bookkeeper(consumer, ledger, producer, settings, checkpoint)
         await every(0, bookkeeper.batch, stop)
 

@@ -260,6 +260,13 @@ class UsedTicket(Struct, frozen=True):
     name: str
 
 
+class OrderContact(Struct, frozen=True):
+    """Where the buyer is told about an order."""
+
+    order_id: str
+    email: str
+
+
 class HandedOnTicket(Struct, frozen=True):
     """A ticket that is somebody else's from now on. `link` shows it, and is for them alone."""
 

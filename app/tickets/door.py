@@ -1,13 +1,16 @@
 """The door: lets a ticket in once, and hands tickets on."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from app.infra.mysql import Connection, Database
 from app.orders.lifecycle import BOUGHT
 from app.tickets.issuing import new_ticket_id
-from app.tickets.reading import Ticket, find_ticket, read_tickets
+from app.tickets.reading import Ticket, read_tickets
 from app.units import now_ms, to_datetime
+
+Also = Callable[[Connection, Ticket], Awaitable[None]]
 
 MOST_ISSUES = 100  # of one ticket
 GATE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -34,25 +37,35 @@ class Entry:
 
 
 async def use(
-    database: Database, ticket_id: str, gate: str, door_key: str, use_key: str = "", at_ms: int | None = None
+    database: Database,
+    ticket_id: str,
+    gate: str,
+    door_key: str,
+    use_key: str = "",
+    at_ms: int | None = None,
+    also: Also | None = None,
 ) -> Entry | None:
     """Lets a ticket in, if it is good; of two doors that ask at once one is told yes. None: there is none such.
 
     The same `use_key` is told yes again: it is the same scan. `at_ms` is when a scanner without a network let the
-    ticket in, never later than now. Raises DatabaseUnavailable.
+    ticket in, never later than now. `also` writes what follows, in the same transaction. Raises
+    DatabaseUnavailable.
     """
     now = now_ms()
     used_at = to_datetime(min(now, at_ms) if at_ms else now)
-    let_in = await database.execute(
-        "UPDATE tickets SET status = 'USED', ended_at = GREATEST(issued_at, %s), gate = %s, door_key = %s,"
-        " use_key = %s WHERE id = %s AND status = 'VALID'",
-        (used_at, gate, door_key or None, use_key or None, ticket_id),
-    )
-    ticket = await find_ticket(database, ticket_id)
-    if ticket is None:
+    async with database.transaction() as connection:
+        let_in = await connection.execute(
+            "UPDATE tickets SET status = 'USED', ended_at = GREATEST(issued_at, %s), gate = %s, door_key = %s,"
+            " use_key = %s WHERE id = %s AND status = 'VALID'",
+            (used_at, gate, door_key or None, use_key or None, ticket_id),
+        )
+        found = await read_tickets(connection, "id = %s", (ticket_id,))
+        if let_in and also:
+            await also(connection, found[0])
+    if not found:
         return None
-    again = ticket.status == "USED" and bool(use_key) and ticket.use_key == use_key
-    return Entry(bool(let_in) or again, ticket)
+    again = found[0].status == "USED" and bool(use_key) and found[0].use_key == use_key
+    return Entry(bool(let_in) or again, found[0])
 
 
 async def hand_on(database: Database, order_id: str, ticket_id: str, request_key: str) -> Ticket:

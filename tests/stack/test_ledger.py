@@ -15,10 +15,10 @@ from app.infra.redis import open_redis
 from app.orders.facts import Fact, Item, OrderPlaced
 from app.orders.ledger import Ledger
 from app.orders.lifecycle import UNKNOWN, Order, apply
+from app.outbound.following import follow
 from app.sale.catalog import Event
 from app.sale.events import create_event
 from app.settings import Settings
-from app.tickets.issuing import follow_orders
 from app.units import to_decimal
 from tests.unit.order_facts import histories, own_charge, own_refund, paid, placed, refund_asked, refunded
 from tests.world.apart import own_redis, prepare_books, scratch
@@ -92,7 +92,7 @@ async def new_books(env: dict[str, str]) -> AsyncIterator[Books]:
         async with scratch(env, "ledger") as database, open_redis(Settings.from_environment(own)) as redis:
             await prepare_books(database)
             event = await create_event(database, redis, an_event(f"Floor:4500:{CAPACITY}"))
-            yield Books(database, Ledger(database, redis, also=follow_orders), event)
+            yield Books(database, Ledger(database, redis, also=follow), event)
 
 
 def in_new_books(env: dict[str, str], story: Callable[[Books], Awaitable[None]]) -> None:

@@ -40,6 +40,12 @@ FORMS = {
     "tickets.id": (BUYER, "0a" * 16),  # app.tickets.issuing makes them
     "tickets.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "tickets.status": (WORD, "VALID"),
+    "contacts.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "messages.id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "messages.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "messages.status": (WORD, "DUE"),
+    "messages.claim": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "message_attempts.message_id": (UUID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "order_links.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "payments.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "payments.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),

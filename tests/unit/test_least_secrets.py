@@ -5,7 +5,7 @@ import runpy
 
 import pytest
 
-from app.settings import PROVIDERS, WEB, Settings
+from app.settings import OUTBOUND, PROVIDERS, WEB, Settings
 from stack.application import ROOT, SECRETS, SERVERS, environment_of, read_procfile
 from tests.unit.test_settings import NEEDED
 
@@ -15,6 +15,7 @@ EVERYTHING = {
     "ADMIN_PASSWORD": "a long password",
     "SECRET_KEYS": f"a:{'a' * 32}",
     "KAFKA_SASL_PASSWORD": "kafka",
+    "SMTP_URL": "smtps://user:secret@mail.example",
 }
 PROCESSES = read_procfile(ROOT / "Procfile")
 ADDRESSES = SERVERS - {"KAFKA_SASL_PASSWORD"}
@@ -30,22 +31,28 @@ def test_the_table() -> None:
     signs = {"SECRET_KEY", "SECRET_KEYS"}
     assert known("web") == SERVERS | signs | {"TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
     assert known("refunds") == known("reconcile") == SERVERS | {"SANDBOX_API_KEY"}
+    assert known("outbound") == SERVERS | {"TICKET_KEYS", "SMTP_URL"}
     assert known("sandbox") == {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
     assert known("crowd") == set()
-    for process in PROCESSES.keys() - {"web", "refunds", "reconcile", "sandbox"}:
+    for process in PROCESSES.keys() - {"web", "outbound", "refunds", "reconcile", "sandbox"}:
         assert known(process) == SERVERS, process
 
 
 @pytest.mark.parametrize("process", sorted(PROCESSES.keys() - {"sandbox"}))
 def test_what_a_process_is_given_is_enough_for_its_settings(process: str) -> None:
-    needs = {"web": WEB, "refunds": PROVIDERS, "reconcile": PROVIDERS}.get(process, ())
+    needs = {"web": WEB, "refunds": PROVIDERS, "reconcile": PROVIDERS, "outbound": OUTBOUND}.get(process, ())
     given = {k: v for k, v in environment_of(process, EVERYTHING).items() if not k.startswith("KAFKA_SASL")}
     Settings.from_environment(given, needs)
 
 
 @pytest.mark.parametrize(
     ("module", "missing"),
-    [("app.main", "SECRET_KEY"), ("workers.refunds", "SANDBOX_URL"), ("workers.reconcile", "SANDBOX_URL")],
+    [
+        ("app.main", "SECRET_KEY"),
+        ("workers.refunds", "SANDBOX_URL"),
+        ("workers.reconcile", "SANDBOX_URL"),
+        ("workers.outbound", "TICKET_KEYS"),
+    ],
 )
 def test_a_process_that_lacks_its_secret_says_so_and_ends(
     module: str, missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

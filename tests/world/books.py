@@ -25,10 +25,10 @@ from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
 from app.orders.reading import read_orders
 from app.orders.reservations import fact_of_entry, reserve
+from app.outbound.following import follow
 from app.sale.catalog import Event
 from app.sale.events import create_event
 from app.settings import Settings
-from app.tickets.issuing import follow_orders
 from app.units import now_ms
 from app.watch.verify import Check, verify
 from tests.world.events import an_event
@@ -46,7 +46,7 @@ class World:
         self.database = database
         self.event = event
         self.sku = event.skus[0].id
-        self.ledger = Ledger(database, redis, also=follow_orders)
+        self.ledger = Ledger(database, redis, also=follow)
         self.orders: dict[str, str] = {}  # what an order is in this story -> its id
 
     def key(self, name: str) -> str:
@@ -199,6 +199,8 @@ async def forget(world: World) -> None:
             ("DELETE FROM refund_requests WHERE event_id = %s", event_id),
             ("DELETE FROM payments WHERE RIGHT(order_id, 8) = %s", f"{event_id:08x}"),
             ("DELETE i FROM order_items i JOIN orders o ON o.id = i.order_id WHERE o.event_id = %s", event_id),
+            ("DELETE FROM messages WHERE event_id = %s", event_id),
+            ("DELETE FROM contacts WHERE event_id = %s", event_id),
             ("DELETE FROM tickets WHERE event_id = %s", event_id),
             ("DELETE FROM orders WHERE event_id = %s", event_id),
             ("DELETE a FROM inventory_audit a JOIN skus s ON s.id = a.sku_id WHERE s.event_id = %s", event_id),

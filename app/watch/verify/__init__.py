@@ -39,7 +39,7 @@ TITLES = {
     9: "Every order that was answered exists once, and no other",
     10: "No hold is overdue, and no process is silent or leaks",
     11: "Every charge of a provider is booked, for an order or on its way back",
-    12: "As many tickets are good as were bought, and each was let in once at most",
+    12: "As many tickets are good as were bought, each is used once at most, and what was mailed is good",
 }
 
 

@@ -34,6 +34,16 @@ _HALF_ENDED = """
         (status = 'VALID') <> (ended_at IS NULL) OR (status = 'USED') <> (gate IS NOT NULL)
         OR ended_at < issued_at)
     LIMIT %s"""
+# What was mailed is what is good: of an order whose mail was sent every ticket of the buyer's own was in it, and
+# no ticket was mailed that was void before.
+_MAILED_WRONGLY = """
+    SELECT t.id, t.order_id, t.status FROM tickets t
+    WHERE (%s IS NULL OR t.event_id = %s) AND t.mailed_at > t.ended_at AND t.status = 'VOID'
+    UNION ALL
+    SELECT t.id, t.order_id, t.status FROM messages m JOIN tickets t ON t.order_id = m.order_id
+    WHERE m.status = 'SENT' AND m.kind = 'order.confirmed' AND m.webhook_id IS NULL
+          AND (%s IS NULL OR t.event_id = %s) AND t.issue = 1 AND t.status = 'VALID' AND t.mailed_at IS NULL
+    LIMIT %s"""
 
 
 async def check_tickets(connection: Connection, event_id: int | None) -> Finding:
@@ -59,5 +69,9 @@ async def check_tickets(connection: Connection, event_id: int | None) -> Finding
     for row in await connection.fetch_all(_HALF_ENDED, (*event, MOST_NAMED)):
         finding.problems.append(
             f"ticket {row['id']} of order {row['order_id']}: {row['status']}, and its end says otherwise"
+        )
+    for row in await connection.fetch_all(_MAILED_WRONGLY, (*event, *event, MOST_NAMED)):
+        finding.problems.append(
+            f"ticket {row['id']} of order {row['order_id']}: {row['status']}, and what was mailed says otherwise"
         )
     return finding

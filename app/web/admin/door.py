@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.live.shapes import UsedTicket
 from app.organisers.access import Admin
+from app.outbound.webhooks import tell_used
 from app.sale.catalog import InvalidEvent, parse_time
 from app.tickets.codes import BadCode
 from app.tickets.door import GATE, use
@@ -65,7 +66,8 @@ async def use_ticket(request: Request, admin: Admin) -> Response:
     event = await services.event_by_id(claim.event_id)
     if not admin.may("door", event.id) or (scan.event and scan.event != event.slug):
         raise Problem("unknown_ticket", "It is a ticket for another event.")
-    entry = await use(services.database, claim.ticket_id, gate, admin.key.id if admin.key else "", use_key, at_ms)
+    door_key = admin.key.id if admin.key else ""
+    entry = await use(services.database, claim.ticket_id, gate, door_key, use_key, at_ms, tell_used)
     if entry is None:
         raise Problem("unknown_ticket")
     if not entry.let_in:

@@ -1,19 +1,23 @@
 """A buyer's tickets: their codes, and handing one on."""
 
+from typing import Annotated
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.live.shapes import HandedOnTicket, TicketFacts, TicketKey, TicketKeySet, TicketStatus
+from app.live.shapes import HandedOnTicket, OrderContact, TicketFacts, TicketKey, TicketKeySet, TicketStatus
+from app.orders.links import link_version
+from app.outbound.contacts import MOST_EMAIL, TooManyChanges, is_address, set_contact
 from app.sale.catalog import Event
 from app.tickets.door import Ended, NotYours, hand_on
 from app.tickets.reading import Ticket, tickets_of
-from app.tokens import BadToken
+from app.tokens import BadToken, Buyer
 from app.units import iso
 from app.web.buying import order_id_of, order_of, readable_order
-from app.web.callers import buyer_of, visitor
-from app.web.http import Json, idempotency_key
-from app.web.problems import Problem
+from app.web.callers import buyer_of, for_buyer, visitor
+from app.web.http import Json, idempotency_key, read_json
+from app.web.problems import Problem, invalid
 from app.web.promises import KEY, LINK_KEY, promise
 from app.web.services import Services, services_of
 from app.web.tickets import ended_problem
@@ -113,3 +117,36 @@ async def get_ticket_keys(request: Request) -> Response:
     keys = services_of(request).ticket_keys.public
     body = msgspec.json.encode(TicketKeySet([TicketKey(key.id, key.x) for key in keys]))
     return Json(body, headers={"Cache-Control": "public, max-age=300"})
+
+
+class Contact(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a buyer wants to be told about an order."""
+
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=MOST_EMAIL)]
+
+
+@promise(
+    "Says where the buyer is told about an order: the tickets, a refund, a change of the event. Once it is bought,"
+    " its tickets are mailed there now. An address may be changed a few times.",
+    {200: OrderContact},
+    "invalid",
+    "too_many",
+    "unsupported_media_type",
+    "too_large",
+    body=Contact,
+)
+@for_buyer
+async def put_contact(request: Request, buyer: Buyer) -> Response:
+    services = services_of(request)
+    order = await order_of(request, buyer)
+    email = (await read_json(request, Contact)).email.strip()
+    if not is_address(email):
+        raise invalid("email: an address, like kim@example.com")
+    version = await link_version(services.database, order.id)
+    try:
+        await set_contact(
+            services.database, order.id, order.event_id, email, services.tokens.of_link(order.id, version)
+        )
+    except TooManyChanges:
+        raise Problem("too_many", "The address of this order was changed as often as it may be.") from None
+    return Json(OrderContact(order.id, email))

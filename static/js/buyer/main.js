@@ -200,9 +200,20 @@ const moreTime = (path, use) => attempt(async () => {
   say(phrase("said.more_time"));
 });
 
+// Where the tickets are mailed to, if anywhere: said before paying, so that the mail knows it.
+async function sayContact() {
+  const field = $("[data-email]");
+  const email = field?.value.trim();
+  if (!email) return true;
+  if (!field.reportValidity()) return false;
+  await call("PUT", `/api/v1/orders/${currentOrder(state).order_id}/contact`, { body: { email } });
+  return true;
+}
+
 const actions = {
   reserve: reserveChosen,
   pay: () => attempt(async () => {
+    if (!(await sayContact())) return;
     const { redirect_url: url } = await call("POST", `/api/v1/orders/${currentOrder(state).order_id}/payments`);
     location.assign(url);
   }),

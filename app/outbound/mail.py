@@ -1,0 +1,145 @@
+"""Mail to buyers: what each kind says, as text and as HTML, with the tickets where they belong."""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from app.ids import short_code
+from app.infra.mysql import Database
+from app.orders.lifecycle import Order
+from app.orders.reading import read_orders
+from app.outbound.outbox import Message
+from app.sale.catalog import Event
+from app.sale.events import event_by_id
+from app.tickets.codes import TicketKeys
+from app.tickets.documents import Shown, calendar, make_pdf
+from app.tickets.reading import Ticket, read_tickets
+from app.units import money_text, to_datetime
+
+FOLDER = Path(__file__).parents[2] / "templates" / "mail"
+MOST_SHOWN = 10  # codes inside of a mail; the PDF has all of them
+
+SUBJECTS: Final = {
+    "order.confirmed": "Your tickets for {event}",
+    "order.refunded": "Your money is back: {event}",
+    "payment.late": "Your payment came too late: {event}",
+    "event.changed": "Changed: {event}",
+    "event.called_off": "Called off: {event}",
+}
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"money": money_text, "code": short_code, "when": _when}
+    return made
+
+
+def _when(at_ms: int) -> str:
+    """1_798_142_400_000 -> "Thursday 24 December 2026, 20:00 UTC"."""
+    return to_datetime(at_ms).strftime("%A %-d %B %Y, %H:%M UTC")
+
+
+TEMPLATES = _environment()
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail is made of."""
+
+    message: Message
+    email: str
+    link: str  # of the order
+    event: Event
+    order: Order
+    tickets: tuple[Ticket, ...]  # good, and the buyer's own
+
+
+async def read_letter(database: Database, message: Message, public_url: str) -> Letter | None:
+    """What a mail is made of, as the books have it now; None when nobody wants it any more.
+
+    Raises DatabaseUnavailable.
+    """
+    async with database.connection() as connection:
+        contact = await connection.fetch_one(
+            "SELECT email, link FROM contacts WHERE order_id = %s", (message.order_id,)
+        )
+        orders = await read_orders(connection, "id = %s", (message.order_id,))
+        tickets = await read_tickets(
+            connection,
+            "order_id = %s AND issue = 1 AND status = 'VALID' ORDER BY sku_id, number",
+            (message.order_id,),
+        )
+    if contact is None or not orders:
+        return None
+    if message.kind == "order.confirmed" and not tickets:  # given back before it could be told
+        return None
+    event = await event_by_id(database, message.event_id)
+    link = f"{public_url}/orders/{message.order_id}?key={contact['link']}"
+    return Letter(message, contact["email"], link, event, orders[0], tuple(tickets))
+
+
+async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str) -> EmailMessage:
+    """The mail itself. The same message has the same Message-ID every time, so a mailbox tells a repetition."""
+    message, event, order = letter.message, letter.event, letter.order
+    names = {sku.id: sku.name for sku in event.skus}
+    shown = [Shown(t.id, keys.code(t.id, t.event_id, t.sku_id), names.get(t.sku_id, "")) for t in letter.tickets]
+    with_tickets = shown if message.kind in ("order.confirmed", "event.changed") else []
+    sale = f"{public_url}/events/{event.slug}"
+    pictures = {f"ticket-{n}": _png(ticket.code) for n, ticket in enumerate(with_tickets[:MOST_SHOWN], 1)}
+    said: dict[str, Any] = {
+        "event": event,
+        "order": order,
+        "lines": [(item.quantity, names.get(item.sku_id, "")) for item in order.items],
+        "link": letter.link,
+        "sale": sale,
+        "tickets": list(zip(pictures, with_tickets, strict=False)),
+        "all_tickets": len(with_tickets),
+        "subject": subject_of(message.kind, event),
+        **msgspec.json.decode(message.body),
+    }
+    mail = EmailMessage(policy=SMTP)
+    name, address = parseaddr(sender)
+    mail["From"] = Address(name, addr_spec=address)
+    mail["To"] = Address(addr_spec=letter.email)
+    mail["Subject"] = subject_of(message.kind, event)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at_ms // 1000, UTC))
+    mail["Message-ID"] = f"<{message.id}.{message.created_at_ms}@{address.partition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(TEMPLATES.get_template(f"{message.kind}.txt").render(said))
+    mail.add_alternative(TEMPLATES.get_template(f"{message.kind}.html").render(said), subtype="html")
+    html = cast(list[EmailMessage], mail.get_payload())[1]
+    for cid, picture in pictures.items():
+        html.add_related(picture, "image", "png", cid=f"<{cid}>")
+    if with_tickets:
+        pdf = await make_pdf(event, order.id, with_tickets)
+        mail.add_attachment(pdf, maintype="application", subtype="pdf", filename="tickets.pdf")
+    if with_tickets and event.starts_at_ms is not None:
+        mail.add_attachment(calendar(event, sale), maintype="text", subtype="calendar", filename="event.ics")
+    return mail
+
+
+def subject_of(kind: str, event: Event) -> str:
+    """One line, whatever the event is called."""
+    return " ".join(SUBJECTS[kind].format(event=event.name).split())
+
+
+def _png(code: str) -> bytes:
+    out = io.BytesIO()
+    segno.make(code, error="m").save(out, kind="png", scale=5, border=4)
+    return out.getvalue()
