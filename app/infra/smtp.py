@@ -61,7 +61,7 @@ class SmtpMailer:
                 tls_context=ssl.create_default_context(),
             )
         except aiosmtplib.SMTPRecipientsRefused as error:  # one recipient: the inner one says what it is
-            raise _of_code(error.recipients[0].code, str(error.recipients[0])) from None
+            raise _of_code(error.recipients[0].code, error.recipients[0].message, mail) from None
         except aiosmtplib.SMTPAuthenticationError as error:
             raise MailUnavailable(f"{self._host} refuses our name or password: {error.code}") from None
         except aiosmtplib.SMTPConnectError as error:
@@ -69,7 +69,7 @@ class SmtpMailer:
         except aiosmtplib.SMTPResponseException as error:
             if error.code == 421:  # it is closing
                 raise MailUnavailable(f"{self._host}: {error.code} {error.message}") from None
-            raise _of_code(error.code, f"{error.code} {error.message}") from None
+            raise _of_code(error.code, error.message, mail) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise MailUnavailable(f"{self._host}: {type(error).__name__} {error}") from None
 
@@ -97,7 +97,9 @@ class FolderMailer:
             old.unlink(missing_ok=True)
 
 
-def _of_code(code: int, text: str) -> Exception:
+def _of_code(code: int, said: str, mail: EmailMessage) -> Exception:
+    """What the server said, without the address, which is kept in one place only."""
+    text = f"{code} {said.replace(str(mail['To']), 'the address')}"
     return MailRefused(text) if code >= 500 else MailDeferred(text)
 
 

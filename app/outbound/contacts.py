@@ -4,8 +4,8 @@ import re
 
 from app.ids import derived_id
 from app.infra.mysql import Connection, Database, in_list
-from app.outbound.outbox import Message, enqueue
 from app.orders.lifecycle import BOUGHT
+from app.outbound.outbox import Message, enqueue
 from app.units import now_ms, to_datetime
 
 MOST_EMAIL = 254  # characters, as SMTP has it

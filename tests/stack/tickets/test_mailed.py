@@ -7,9 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.stack.bad_input.world import refused
 from tests.stack.tickets.conftest import Shop
-from tests.world.buyers import api, come_in, order, pay, until_status
+from tests.world.buyers import api, come_in, order, pay, refused, until_status
 from tests.world.waiting import until
 
 
