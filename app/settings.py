@@ -11,8 +11,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin with this
 
 # What a process needs beyond the three servers. One that signs nothing knows no key.
-PROVIDERS = ("SANDBOX_URL", "SANDBOX_API_KEY")
-WEB = ("SECRET_KEY", "TICKET_KEYS", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET")
+# In production that is Stripe, elsewhere the sandbox, and Stripe too where its key is given.
+PROVIDERS = ("SANDBOX_URL", "SANDBOX_API_KEY", "STRIPE_API_KEY")
+WEB = ("SECRET_KEY", "TICKET_KEYS", *PROVIDERS, "SANDBOX_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET")
 
 OUTBOUND = ("TICKET_KEYS", "SMTP_URL")  # of the latter only in production
 
@@ -27,7 +28,7 @@ _MOST_KEYS = 8
 _TICKET_KEY_ID = re.compile(r"[A-Z0-9]{1,8}")  # as a ticket's code has it
 _TICKET_SEED_BYTES = 32
 _LEAST_KEY_LENGTH = 32
-_LEAST_API_KEY_LENGTH = 24
+_TEST_KEYS = ("sk_test_", "rk_test_")
 
 Network = IPv4Network | IPv6Network
 
@@ -76,6 +77,10 @@ class Settings:
     sandbox_data: str  # the sandbox's own file
     sandbox_api_key: str
     sandbox_webhook_secrets: tuple[str, ...]  # "whsec_" and base64, as Standard Webhooks has it; each is good
+    stripe_api_url: str  # api.stripe.com, or what answers in its place in tests
+    stripe_api_key: str  # empty: no Stripe
+    stripe_webhook_secrets: tuple[str, ...]  # each is good
+    payment_seconds: int  # whoever starts to pay has this long, or as long as holds last where that is less
     database_pool_size: int
     max_waiting: int  # buyers in the lobby and the queue of one event
     max_sockets: int  # open websockets of one web process
@@ -102,8 +107,10 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, needs: Collection[str] = ()) -> "Settings":
         """The settings in `environ`; of the secrets those in `needs` must be there. Raises BadSetting."""
-        read = _Reader(environ, needs)
-        environment = read.one_of("ENVIRONMENT", ("development", "production"), "development")
+        environment = _Reader(environ, ()).one_of("ENVIRONMENT", ("development", "production"), "development")
+        wants_stripe = environment == "production" or bool(environ.get("STRIPE_API_KEY"))
+        unused = "SANDBOX_" if environment == "production" else "" if wants_stripe else "STRIPE_"
+        read = _Reader(environ, [name for name in needs if not (unused and name.startswith(unused))])
         settings = cls(
             environment=environment,
             redis_url=read.text("REDIS_URL"),
@@ -136,6 +143,10 @@ class Settings:
             sandbox_data=read.text("SANDBOX_DATA", ".stack/sandbox.sqlite"),
             sandbox_api_key=read.needed("SANDBOX_API_KEY"),
             sandbox_webhook_secrets=tuple(read.needed("SANDBOX_WEBHOOK_SECRET").split()),
+            stripe_api_url=read.origin("STRIPE_API_URL", "https://api.stripe.com"),
+            stripe_api_key=read.needed("STRIPE_API_KEY"),
+            stripe_webhook_secrets=tuple(read.needed("STRIPE_WEBHOOK_SECRET").split()),
+            payment_seconds=read.whole("PAYMENT_SECONDS", 180, 0, 3_600),
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
             max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
@@ -175,8 +186,14 @@ class Settings:
             for name, secret in secrets:
                 if secret.startswith(DEVELOPMENT_MARK):
                     raise BadSetting(f"{name} is a development secret; production needs one of its own")
-            if self.sandbox_api_key and len(self.sandbox_api_key) < _LEAST_API_KEY_LENGTH:
-                raise BadSetting(f"SANDBOX_API_KEY needs {_LEAST_API_KEY_LENGTH} characters or more in production")
+            if self.sandbox_url or self.sandbox_api_key or self.sandbox_webhook_secrets:
+                raise BadSetting(
+                    "SANDBOX_URL and its secrets: the sandbox takes no real money; production has none"
+                )
+            if self.stripe_api_key.startswith(_TEST_KEYS):
+                raise BadSetting("STRIPE_API_KEY is a test key; production needs a live one")
+            if self.stripe_api_key and not self.stripe_api_url.startswith("https://"):
+                raise BadSetting("STRIPE_API_URL must begin with https:// in production")
             if not self.secure:
                 raise BadSetting("PUBLIC_URL must begin with https:// in production")
 

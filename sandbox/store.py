@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from app.ids import new_id
 from app.payments.sandbox_messages import CheckoutRequest, Payment, RefundRequest
@@ -87,7 +88,10 @@ class Store:
         self._database.close()
 
     def add_checkout(self, request: CheckoutRequest) -> str:
-        """The id of the checkout; the same for the same request. Raises Refused(payment_id_reused)."""
+        """The id of the checkout: the same for the same request, which may ask for a later end.
+
+        Raises Refused(payment_id_reused).
+        """
         content = msgspec.json.encode(request)
         with self._transaction() as database:
             known = database.execute(
@@ -99,8 +103,11 @@ class Store:
                 known = (new_id(), content)
                 database.execute("INSERT INTO addresses VALUES (?, ?)", (request.payment_id, known[0]))
                 database.execute("INSERT INTO checkouts (id, status, request) VALUES (?, 'open', ?)", known)
-        if known[1] != content:
-            raise Refused("payment_id_reused", "this payment_id was used for another request")
+            before = msgspec.json.decode(known[1], type=CheckoutRequest)
+            if before != replace(request, expires_at_ms=before.expires_at_ms):
+                raise Refused("payment_id_reused", "this payment_id was used for another request")
+            if request.expires_at_ms > before.expires_at_ms:
+                database.execute("UPDATE checkouts SET request = ? WHERE id = ?", (content, known[0]))
         return str(known[0])
 
     def checkout(self, checkout_id: str) -> tuple[CheckoutRequest, str] | None:

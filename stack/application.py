@@ -44,13 +44,18 @@ SECRETS = SERVERS | {
     "SMTP_URL",
     "SANDBOX_API_KEY",
     "SANDBOX_WEBHOOK_SECRET",
+    "STRIPE_API_KEY",
+    "STRIPE_WEBHOOK_SECRET",
 }
+PROVIDERS = frozenset({"SANDBOX_API_KEY", "STRIPE_API_KEY"})
 # What each process knows of SECRETS; one that is not named here knows how to reach the servers, and nothing else.
 SECRETS_OF = {
-    "web": SERVERS | {"SECRET_KEY", "SECRET_KEYS", "TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
     "outbound": SERVERS | {"TICKET_KEYS", "SMTP_URL"},
-    "refunds": SERVERS | {"SANDBOX_API_KEY"},
-    "reconcile": SERVERS | {"SANDBOX_API_KEY"},
+    "web": SERVERS
+    | PROVIDERS
+    | {"SECRET_KEY", "SECRET_KEYS", "TICKET_KEYS", "SANDBOX_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET"},
+    "refunds": SERVERS | PROVIDERS,
+    "reconcile": SERVERS | PROVIDERS,
     "sandbox": {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
     "crowd": frozenset[str](),
 }

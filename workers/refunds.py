@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -19,6 +20,7 @@ from app.infra.mysql import Database, Row, open_database
 from app.infra.redis import NotReady, open_redis
 from app.orders import calling_off, refund_requests
 from app.orders.facts import Fact, PaymentSucceeded, RefundFailed, RefundRequested, RefundSucceeded, records
+from app.payments.checkouts import close_checkouts
 from app.payments.provider import ProviderUnavailable, RefundRefused
 from app.payments.providers import Providers, UnknownProvider, open_providers
 from app.sale.events import event_by_id
@@ -37,6 +39,7 @@ ASK_AGAIN_SECONDS = 15.0  # the ledger may not have written the answer yet
 LONGEST_PAUSE_SECONDS = 300.0
 LOOSE_SECONDS = 5.0
 DECISIONS_SECONDS = 1.0
+CHECKOUTS_SECONDS = 2.0
 TELL_AGAIN_SECONDS = 5.0  # what was decided was told at once; the ledger may be behind
 CALL_OFF_AGAIN_SECONDS = 30.0
 STRAY_AFTER_SECONDS = 600  # its order may still come, and then takes care of it
@@ -59,6 +62,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                 group.create_task(every(TICK_SECONDS, refunds.tick, stop))
                 group.create_task(every(LOOSE_SECONDS, loose.tick, stop))
                 group.create_task(every(DECISIONS_SECONDS, decisions.tick, stop))
+                group.create_task(every(CHECKOUTS_SECONDS, partial(close_checkouts, database, providers), stop))
         finally:
             await refunds.stop()
 

@@ -57,6 +57,13 @@ class HoldExtended(_Fact, frozen=True, kw_only=True, tag="HoldExtended"):
     outbox_id: str
 
 
+class HoldKept(_Fact, frozen=True, kw_only=True, tag="HoldKept"):
+    """A payment begins: the hold ends at `expires_at_ms` at the earliest. Travels through the outbox."""
+
+    expires_at_ms: TimeMs
+    outbox_id: str
+
+
 class PaymentStarted(_Fact, frozen=True, kw_only=True, tag="PaymentStarted"):
     """The buyer was sent to the provider: one attempt at paying."""
 
@@ -159,11 +166,12 @@ Fact = (
     | RefundDecided
     | OrderCalledOff
     | ReviewAccepted
+    | HoldKept
 )
 
 
 # What the buyer asked Redis for travels through the outbox, and ends its entry once it is in the books.
-OUTBOX_FACTS = (OrderPlaced, CancelRequested, HoldExtended)
+OUTBOX_FACTS = (OrderPlaced, CancelRequested, HoldExtended, HoldKept)
 
 # What msgspec raises on bytes that are no JSON, not UTF-8, of another form, or nested without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

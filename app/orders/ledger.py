@@ -23,6 +23,7 @@ from app.orders.facts import (
     CancelRequested,
     Fact,
     HoldExtended,
+    HoldKept,
     OrderPlaced,
     PaymentSucceeded,
     RefundDecided,
@@ -106,7 +107,7 @@ class Ledger:
         self._also = also
         self._unsettled: dict[str, Order] = {}
         self._ended_entries: list[tuple[int, str]] = []
-        self._doubtful: list[CancelRequested | HoldExtended] = []  # of orders that are not in the books
+        self._doubtful: list[CancelRequested | HoldExtended | HoldKept] = []  # of orders that are not in the books
         self._answers: list[tuple[OrderPlaced, Order]] = []  # refused, and what the books have for the same key
         self._to_repair: set[int] = set()
 

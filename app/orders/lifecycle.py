@@ -28,6 +28,7 @@ from app.orders.facts import (
     CancelRequested,
     Fact,
     HoldExtended,
+    HoldKept,
     HoldLapsed,
     Item,
     OrderCalledOff,
@@ -219,6 +220,12 @@ def _hold_lapsed(order: Order, fact: HoldLapsed, _: Given) -> Order:
     if order.status == "REVIEW":
         return _given_back(order, fact.occurred_at_ms, restock=True)
     return replace(order, status="EXPIRED") if order.status == "PENDING" else order
+
+
+def _hold_kept(order: Order, fact: HoldKept, _: Given) -> Order:
+    if order.status != "PENDING" or fact.expires_at_ms <= order.expires_at_ms:
+        return order
+    return replace(order, expires_at_ms=fact.expires_at_ms)
 
 
 def _payment_started(order: Order, fact: PaymentStarted, _: Given) -> Order:
@@ -544,4 +551,5 @@ _EFFECTS: Final[dict[type[Any], Callable[[Order, Any, Given], Order]]] = {
     RefundDecided: _refund_decided,
     OrderCalledOff: _order_called_off,
     ReviewAccepted: _review_accepted,
+    HoldKept: _hold_kept,
 }

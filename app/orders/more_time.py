@@ -24,9 +24,24 @@ async def extend_hold(redis: Redis, order_id: str, buyer_id: str, idempotency_ke
             redis,
             "extend_hold",
             [*keys(event_id, "sale", "holds", "outbox"), order_key(event_id, order_id)],
-            [order_id, buyer_id, idempotency_key or "-"],
+            [order_id, buyer_id, idempotency_key or "-", ""],
         )
     )
+
+
+async def keep_hold(redis: Redis, order_id: str, buyer_id: str, least_ms: int) -> int:
+    """A payment begins: has the hold last so long from now on, once, and never longer than a new one.
+
+    When it ends, UTC ms. Raises Refused ("NOT_HELD", "UNKNOWN").
+    """
+    event_id = event_of(order_id)
+    names = [*keys(event_id, "sale", "holds", "outbox"), order_key(event_id, order_id)]
+    try:
+        return await _extended(scripts.run(redis, "extend_hold", names, [order_id, buyer_id, "-", least_ms]))
+    except Refused as refused:
+        if refused.answer[0] != "ALREADY":
+            raise
+        return int(refused.answer[1])
 
 
 async def extend_pass(redis: Redis, event_id: int, buyer_id: str, idempotency_key: str) -> int:

@@ -13,7 +13,7 @@ from app.ids import derived_id, event_of, new_order_id
 from app.infra import scripts
 from app.infra.keys import key, keys, live_channel, order_key
 from app.infra.redis import NotReady
-from app.orders.facts import CancelRequested, Fact, HoldExtended, Item, OrderPlaced
+from app.orders.facts import CancelRequested, Fact, HoldExtended, HoldKept, Item, OrderPlaced
 from app.orders.lifecycle import Order, claim, taken
 
 OUTBOX_GROUP = "relay"
@@ -123,8 +123,9 @@ def fact_of_entry(outbox_id: str, entry: dict[str, str]) -> Fact:
     fact_id = derived_id(order_id, outbox_id)
     if entry["type"] == "CancelRequested":
         return CancelRequested(fact_id=fact_id, order_id=order_id, occurred_at_ms=at_ms, outbox_id=outbox_id)
-    if entry["type"] == "HoldExtended":
-        return HoldExtended(
+    if entry["type"] in ("HoldExtended", "HoldKept"):
+        kind = HoldExtended if entry["type"] == "HoldExtended" else HoldKept
+        return kind(
             fact_id=fact_id,
             order_id=order_id,
             occurred_at_ms=at_ms,

@@ -47,6 +47,14 @@ class Attempt(msgspec.Struct, frozen=True):
     expires_at_ms: int  # the provider takes no payment after that
 
 
+class Checkout(msgspec.Struct, frozen=True):
+    """Where the buyer pays: the provider's name for it, its address, and until when it takes a payment."""
+
+    ref: str
+    url: str
+    expires_at_ms: int
+
+
 class PaymentNotice(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider says of an attempt to pay. Making one of values that cannot be raises BadNotice."""
 
@@ -60,6 +68,7 @@ class PaymentNotice(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     occurred_at_ms: int
     reason: str = ""
+    fee_minor: int | None = None  # what the provider kept for itself, where it says so
 
     def __post_init__(self) -> None:
         try:
@@ -121,17 +130,20 @@ class PaymentProvider(Protocol):
     def name(self) -> str:
         """The provider's name in facts, in `payments.provider` and in the address of its callbacks."""
 
-    async def create_checkout(self, order: Order, attempt: Attempt) -> str:
-        """The address of the page where the buyer pays the order's total; the same for the same payment id."""
+    async def create_checkout(self, order: Order, attempt: Attempt) -> Checkout:
+        """The page where the buyer pays the order's total: the same for the same payment id, with a later end."""
 
-    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
-        """What a callback says. Raises BadSignature or BadNotice."""
+    async def close_checkout(self, ref: str) -> None:
+        """Ends a checkout before its time, as far as the provider can; one that is over stays so."""
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice | None:
+        """What a callback says; None for one that is about nothing of ours. Raises BadSignature or BadNotice."""
 
     async def refund(self, transaction_id: str, amount_minor: int, currency: str, idempotency_key: str) -> str:
         """Gives money of a charge back, once per key; the transaction id of the refund. Raises RefundRefused."""
 
     async def list_transactions(self, since_ms: int, after: str = "") -> "TransactionPage":
-        """A page of the successful charges since then by the provider's clock, oldest first.
+        """A page of the successful charges since then by the provider's clock, in its own order of time.
 
         `after` is what the page before said. So that a callback that was lost is found.
         """

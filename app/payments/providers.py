@@ -3,7 +3,7 @@
 Whoever took the money gives it back: facts, payments and callbacks name their provider.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.payments.provider import PaymentProvider
@@ -16,11 +16,10 @@ class UnknownProvider(LookupError):
 
 
 class Providers:
-    """The open providers. The first one takes new payments."""
+    """The open providers."""
 
     def __init__(self, *providers: PaymentProvider) -> None:
         self._by_name = {provider.name: provider for provider in providers}
-        self.preferred = providers[0]
 
     def __iter__(self) -> Iterator[PaymentProvider]:
         return iter(self._by_name.values())
@@ -33,12 +32,15 @@ class Providers:
             raise UnknownProvider(f"no payment provider is called {name!r}") from None
 
 
-_KINDS = (SandboxProvider,)
-
-
 @asynccontextmanager
 async def open_providers(settings: Settings) -> AsyncIterator[Providers]:
-    """Every provider there is; leaving closes their connections."""
+    """Every provider that there are settings for; leaving closes their connections."""
     async with AsyncExitStack() as stack:
-        opened: Sequence[PaymentProvider] = [await stack.enter_async_context(kind(settings)) for kind in _KINDS]
+        opened: list[PaymentProvider] = []
+        if settings.sandbox_url:
+            opened.append(await stack.enter_async_context(SandboxProvider(settings)))
+        if settings.stripe_api_key:
+            from app.payments.stripe import StripeProvider  # its library takes half a second
+
+            opened.append(await stack.enter_async_context(StripeProvider(settings)))
         yield Providers(*opened)

@@ -15,6 +15,7 @@ from app.payments.provider import (
     Attempt,
     BadNotice,
     BadSignature,
+    Checkout,
     PaymentNotice,
     ProviderUnavailable,
     RefundRefused,
@@ -22,7 +23,6 @@ from app.payments.provider import (
 )
 from app.payments.sandbox_messages import (
     Callback,
-    Checkout,
     CheckoutRequest,
     Payment,
     Problem,
@@ -30,6 +30,7 @@ from app.payments.sandbox_messages import (
     RefundRequest,
     Transactions,
 )
+from app.payments.sandbox_messages import Checkout as OpenedCheckout
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,8 @@ class SandboxProvider:
     async def __aexit__(self, *_: object) -> None:
         self._http.close()
 
-    async def create_checkout(self, order: Order, attempt: Attempt) -> str:
-        """The address of the page where the buyer pays. Raises ProviderUnavailable."""
+    async def create_checkout(self, order: Order, attempt: Attempt) -> Checkout:
+        """The page where the buyer pays. Raises ProviderUnavailable."""
         asked = CheckoutRequest(
             payment_id=attempt.payment_id,
             order_id=order.id,
@@ -76,7 +77,11 @@ class SandboxProvider:
             expires_at_ms=attempt.expires_at_ms,
         )
         answer = await self._ask("POST", "/v1/checkouts", msgspec.json.encode(asked))
-        return _content(answer, Checkout).url
+        made = _content(answer, OpenedCheckout)
+        return Checkout(made.id, made.url, attempt.expires_at_ms)
+
+    async def close_checkout(self, ref: str) -> None:
+        """Its pages end with the hold by themselves."""
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         """What a callback says. Raises BadSignature or BadNotice."""

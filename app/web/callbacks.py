@@ -33,5 +33,6 @@ async def receive(request: Request) -> Response:
         raise Problem("bad_signature", str(error)) from None
     except BadNotice as error:
         raise invalid(str(error)) from None
-    await services.producer.send(records(fact_of(notice)))
+    if notice is not None:
+        await services.producer.send(records(fact_of(notice)))
     return Json(Accepted())

@@ -15,8 +15,7 @@ from app.ids import ID, ORDER_ID
 from app.infra.migrations import migrate
 from app.infra.mysql import open_database
 from app.organisers.accounts import canonical_name
-from app.payments.sandbox import SandboxProvider
-from app.sale.catalog import SLUG
+from app.sale.catalog import PROVIDER_NAMES, SLUG
 from app.sale.events import UnknownEvent, find_event
 from app.settings import Settings
 from tests.world.apart import scratch
@@ -28,7 +27,7 @@ BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what car
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
 FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
 KEY_ID = re.compile(r"[0-9a-f]{12}")  # app.organisers.keys makes them
-PROVIDER = re.compile(SandboxProvider.name)
+PROVIDER = re.compile("|".join(PROVIDER_NAMES))
 
 # Column -> the form of all that is in it or is compared with it, and a text of that form.
 FORMS = {
@@ -56,6 +55,7 @@ FORMS = {
     "refund_requests.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "refund_requests.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "refund_requests.status": (WORD, "DECIDED"),
+    "checkouts.payment_id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "inventory_audit.ref_id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "inventory_audit.reason": (WORD, "PLACED"),
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),

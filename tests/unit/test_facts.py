@@ -11,6 +11,7 @@ from app.orders.facts import (
     CancelRequested,
     Fact,
     HoldExtended,
+    HoldKept,
     HoldLapsed,
     Item,
     OrderCalledOff,
@@ -179,6 +180,17 @@ GOLDEN: list[tuple[bytes, Fact]] = [
         b'{"type":"ReviewAccepted","fact_id":"f12","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
         b'"occurred_at_ms":1764000000010,"version":1,"reason":"a friend"}',
         ReviewAccepted(fact_id="f12", order_id=ORDER, occurred_at_ms=1_764_000_000_010, reason="a friend"),
+    ),
+    (
+        b'{"type":"HoldKept","fact_id":"f14","order_id":"019412d0-1a2b-7c3d-8e4f-123400000007",'
+        b'"occurred_at_ms":1764000000012,"version":1,"expires_at_ms":1764000300000,"outbox_id":"1764000000012-0"}',
+        HoldKept(
+            fact_id="f14",
+            order_id=ORDER,
+            occurred_at_ms=1_764_000_000_012,
+            expires_at_ms=1_764_000_300_000,
+            outbox_id="1764000000012-0",
+        ),
     ),
 ]
 RECORDS = [record for record, _ in GOLDEN]

@@ -16,6 +16,8 @@ EVERYTHING = {
     "SECRET_KEYS": f"a:{'a' * 32}",
     "KAFKA_SASL_PASSWORD": "kafka",
     "SMTP_URL": "smtps://user:secret@mail.example",
+    "STRIPE_API_KEY": "sk_test_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1",
 }
 PROCESSES = read_procfile(ROOT / "Procfile")
 ADDRESSES = SERVERS - {"KAFKA_SASL_PASSWORD"}
@@ -29,9 +31,11 @@ def known(process: str) -> set[str]:
 def test_the_table() -> None:
     assert EVERYTHING.keys() & SECRETS == SECRETS, "this test knows them all"
     signs = {"SECRET_KEY", "SECRET_KEYS"}
-    assert known("web") == SERVERS | signs | {"TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
-    assert known("refunds") == known("reconcile") == SERVERS | {"SANDBOX_API_KEY"}
     assert known("outbound") == SERVERS | {"TICKET_KEYS", "SMTP_URL"}
+    pays = {"SANDBOX_API_KEY", "STRIPE_API_KEY"}
+    hears = {"SANDBOX_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET"}
+    assert known("web") == SERVERS | signs | pays | hears | {"TICKET_KEYS"}
+    assert known("refunds") == known("reconcile") == SERVERS | pays
     assert known("sandbox") == {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
     assert known("crowd") == set()
     for process in PROCESSES.keys() - {"web", "outbound", "refunds", "reconcile", "sandbox"}:

@@ -37,7 +37,12 @@ NEEDED = {
     "SANDBOX_WEBHOOK_SECRET": webhook_secret(b"w" * 24),
 }
 CA = certifi.where()
-PRODUCTION = {**NEEDED, "ENVIRONMENT": "production", "PUBLIC_URL": "https://tickets.example"}
+STRIPE = {"STRIPE_API_KEY": "sk_live_" + "1" * 24, "STRIPE_WEBHOOK_SECRET": "whsec_1 whsec_2"}
+PRODUCTION = {name: value for name, value in NEEDED.items() if not name.startswith("SANDBOX_")} | {
+    **STRIPE,
+    "ENVIRONMENT": "production",
+    "PUBLIC_URL": "https://tickets.example",
+}
 WHOLE_NUMBERS = {
     "PORT": (1, 65_535),
     "INTERNAL_PORT": (0, 65_535),
@@ -50,6 +55,7 @@ WHOLE_NUMBERS = {
     "MAX_ORDERS_PER_BUYER": (1, 1_000),
     "MAX_PAYMENT_ATTEMPTS": (1, 100),
     "LEDGER_BATCH": (1, 5_000),
+    "PAYMENT_SECONDS": (0, 3_600),
 }
 
 
@@ -236,8 +242,6 @@ def test_production_takes_secrets_of_its_own() -> None:
     [
         ("SECRET_KEY", DEVELOPMENT_MARK + "k" * 32),
         ("TICKET_KEYS", ticket_key(DEVELOPMENT_MARK.encode() + b"t" * 21)),
-        ("SANDBOX_API_KEY", DEVELOPMENT_MARK),
-        ("SANDBOX_WEBHOOK_SECRET", webhook_secret(DEVELOPMENT_MARK.encode() + b"w" * 24)),
     ],
 )
 def test_production_refuses_a_development_secret_and_development_does_not(name: str, secret: str) -> None:
@@ -245,14 +249,29 @@ def test_production_refuses_a_development_secret_and_development_does_not(name: 
     Settings.from_environment({**NEEDED, name: secret})
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "TICKET_KEYS", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "TICKET_KEYS"])
 def test_production_refuses_what_the_local_stack_generates(name: str) -> None:
     assert "development secret" in refused({**PRODUCTION, name: SECRETS[name]()})
 
 
-def test_production_refuses_an_api_key_that_can_be_guessed_and_development_does_not() -> None:
-    assert "SANDBOX_API_KEY needs" in refused({**PRODUCTION, "SANDBOX_API_KEY": "k"})
-    Settings.from_environment({**NEEDED, "SANDBOX_API_KEY": "k"})
+@pytest.mark.parametrize("name", ["SANDBOX_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"])
+def test_production_knows_no_sandbox(name: str) -> None:
+    assert "production has none" in refused({**PRODUCTION, name: NEEDED[name]})
+
+
+def test_production_takes_real_money() -> None:
+    assert "test key" in refused({**PRODUCTION, "STRIPE_API_KEY": "sk_test_1"})
+    assert "https" in refused({**PRODUCTION, "STRIPE_API_URL": "http://127.0.0.1:1"})
+    for name in STRIPE:
+        without = {known: value for known, value in PRODUCTION.items() if known != name}
+        assert refused(without) == f"{name} is not set"
+
+
+def test_elsewhere_stripe_is_there_where_its_key_is() -> None:
+    assert Settings.from_environment(NEEDED, WEB).stripe_api_key == ""
+    both = Settings.from_environment({**NEEDED, **STRIPE}, WEB)
+    assert (both.sandbox_url, both.stripe_webhook_secrets) == (NEEDED["SANDBOX_URL"], ("whsec_1", "whsec_2"))
+    assert "STRIPE_WEBHOOK_SECRET" in refused({**NEEDED, "STRIPE_API_KEY": "sk_test_1"})
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The buyer's API: the waiting room, orders, payments. JSON under /api/v1."""
 
+import logging
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
+from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.ids import ORDER_ID, derived_id, new_id
+from app.infra.redis import NotReady
 from app.live.shapes import (
     CanceledOrder,
     EventFacts,
@@ -28,7 +32,9 @@ from app.orders.facts import PaymentStarted, records
 from app.orders.links import renew_link
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
 from app.orders.reservations import Refused, hold_ends, request_cancel, request_hash, reserve
+from app.payments.checkouts import open_checkout
 from app.payments.provider import Attempt, ProviderUnavailable
+from app.payments.providers import UnknownProvider
 from app.sale import waiting_room
 from app.sale.catalog import MAX_QUANTITY, MAX_SKUS
 from app.sale.events import check_not_over
@@ -64,6 +70,8 @@ from app.web.promises import (
 )
 from app.web.sales import MAX_EVENTS
 from app.web.services import services_of
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ORDERS = 20
 MAX_ORDERS = 50
@@ -330,6 +338,9 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
         raise Problem("not_payable", order_status=order.status)
     if declined >= services.settings.max_payment_attempts:
         raise Problem("too_many", "This order was declined too often. Please place it again.")
+    with suppress(Refused, RedisError, NotReady):  # then it ends when it would have
+        least_ms = services.settings.payment_seconds * 1000
+        end_ms = await more_time.keep_hold(services.redis, order.id, order.buyer_id, least_ms)
     # Until an attempt was declined, paying again goes on with it: two clicks are not two payments.
     payment_id = derived_id("payment", order.id, str(declined))
     attempt = Attempt(
@@ -339,8 +350,10 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
         expires_at_ms=end_ms,
     )
     try:
-        redirect_url = await services.providers.preferred.create_checkout(order, attempt)
-    except ProviderUnavailable:
+        provider = services.providers.named(event.provider)
+        checkout = await open_checkout(services.database, provider, order, attempt)
+    except (ProviderUnavailable, UnknownProvider) as error:
+        log.warning("order %s cannot be paid now: %s", order.id, error)
         raise Problem("provider_unavailable") from None
     await services.producer.send(
         records(
@@ -349,14 +362,14 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
                 order_id=order.id,
                 occurred_at_ms=now_ms(),
                 payment_id=payment_id,
-                provider=services.providers.preferred.name,
+                provider=provider.name,
                 amount_minor=order.total_minor,
                 currency=order.currency,
             )
         )
     )
     return Json(
-        StartedPayment(payment_id, "PENDING", order.total_minor, redirect_url),
+        StartedPayment(payment_id, "PENDING", order.total_minor, checkout.url),
         201,
         {"Location": f"/api/v1/orders/{order.id}"},  # where the payment is found
     )

@@ -103,5 +103,5 @@ async def charge(settings: Settings, order_id: str) -> None:
         unknown = Order(order_id, "PENDING", total_minor=PRICE, currency="USD")
         attempt = Attempt(new_id(), f"{settings.public_url}/", "A test", now_ms() + 60_000)
         page = await sandbox.create_checkout(unknown, attempt)
-        answer = await browser.post(page, data={"outcome": "succeed"})
+        answer = await browser.post(page.url, data={"outcome": "succeed"})
         assert answer.status_code == httpx.codes.SEE_OTHER, answer.text

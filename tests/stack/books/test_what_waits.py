@@ -23,7 +23,7 @@ from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
-from app.payments.provider import PaymentNotice, ProviderUnavailable, TransactionPage
+from app.payments.provider import Checkout, PaymentNotice, ProviderUnavailable, TransactionPage
 from app.payments.providers import Providers
 from app.units import now_ms
 from tests.world.apart import prepare_books
@@ -207,7 +207,10 @@ class SlowToRefund:
         self.refunded.add(transaction_id)
         return f"back-{idempotency_key}"
 
-    async def create_checkout(self, order: object, attempt: object) -> str:
+    async def create_checkout(self, order: object, attempt: object) -> Checkout:
+        raise NotImplementedError
+
+    async def close_checkout(self, ref: str) -> None:
         raise NotImplementedError
 
     def verify_callback(self, headers: object, body: bytes) -> PaymentNotice:

@@ -165,7 +165,7 @@ class Shop:
         return Checkout(order, attempt, self.open(order, attempt))
 
     def open(self, order: Order, attempt: Attempt) -> str:
-        return self.sandbox.ask(lambda provider: provider.create_checkout(order, attempt))
+        return self.sandbox.ask(lambda provider: provider.create_checkout(order, attempt)).url
 
     def press(self, checkout: Checkout, outcome: str) -> httpx.Response:
         return self.browser.post(checkout.url, data={"outcome": outcome})

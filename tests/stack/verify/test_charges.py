@@ -31,7 +31,7 @@ async def charge_and_lose_the_callback(world: World, order_id: str) -> PaymentNo
     async with SandboxProvider(world.settings) as sandbox, httpx.AsyncClient(trust_env=False) as browser:
         attempt = Attempt(new_id(), f"{world.settings.public_url}/", "A test", now_ms() + 60_000)
         page = await sandbox.create_checkout(await world.read(order_id), attempt)
-        await browser.post(page, data={"outcome": "lost"})
+        await browser.post(page.url, data={"outcome": "lost"})
         (notice,) = [n for n in (await sandbox.list_transactions(0)).notices if n.order_id == order_id]
     return notice
 
