@@ -279,8 +279,6 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
     Redis decides, and the books follow as soon as they can. Raises NotReady, NotOpen, SaleClosed.
     """
     check_not_over(event)
-    if event.called_off_at_ms is not None and state != "closed":
-        raise SaleClosed
     answer = await scripts.run(
         redis, "set_state", keys(event.id, "sale", "lobby", "flow"), [state, notice, live_channel(event.id)]
     )
