@@ -5,10 +5,10 @@
 --
 -- KEYS  1 sale  2 lobby  3 flow
 -- ARGV  1 "open", "paused" or "closed"  2 the organiser's words while paused  3 channel for live news
--- Answers  "DONE", "NOT_OPEN" (only an open sale can be paused), or "OVER" (it was cleared away)
+-- Answers  "DONE", "NOT_OPEN" (only an open sale can be paused), or "OVER" (it was cleared away, or called off)
 local sale = redis.call('HMGET', KEYS[1], 'state', 'stopped_ms', 'paused_at_ms', 'pauses', 'over', 'called_off')
-if sale[5] then return 'OVER' end
 local wanted, was = ARGV[1], sale[1]
+if sale[5] or sale[6] and wanted ~= 'closed' then return 'OVER' end
 if wanted == 'paused' and was ~= 'open' and was ~= 'paused' and was ~= 'drawing' then return 'NOT_OPEN' end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

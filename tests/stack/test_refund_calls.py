@@ -151,8 +151,12 @@ def test_an_event_is_called_off_and_everybody_gets_all_of_it_back(
         until_refunded(buyer, order_id, 9_000)
     until_status(buyers[2].client, pending, "CANCELED")
     assert admin(f"events/{world.sale.slug}/cancel", "GET").json()["done"]
-    public = httpx.get(f"{stack.web}/api/v1/events/{world.sale.slug}", trust_env=False).json()
-    assert (public["sale"], public["notice"]) == ("closed", "The hall is flooded.")
+
+    def told_to_all() -> bool:
+        public = httpx.get(f"{stack.web}/api/v1/events/{world.sale.slug}", trust_env=False).json()
+        return bool((public["sale"], public["notice"]) == ("closed", "The hall is flooded."))
+
+    until(told_to_all)
     reopened, _ = ticketcraze(stack.env, "event", "open", world.sale.slug)
     assert reopened == 1
     assert_sound(stack.env, world.sale)

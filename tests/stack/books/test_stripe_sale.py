@@ -22,7 +22,7 @@ from tests.world.books import PRICE_MINOR, World, in_a_world, lapsed
 from workers.reconcile import Charges
 from workers.refunds import Refunds
 
-SECRET = "whsec_test"
+SECRET = "whsec_test"  # noqa: S105
 
 
 @pytest.fixture
