@@ -2,6 +2,7 @@
 
 EVENTS = "tc:events"  # set: ids of the events that workers look after
 REPAIRS = "tc:repairs"  # set: ids of the events that must be rebuilt, for Redis lost something of them
+REBUILDING = "tc:rebuilding"  # hash: event -> how far its rebuild has come
 LOOKED_AT = "tc:looked-at"  # text: when Redis was last found to have what the books have, in seconds by its clock
 PROCESSES = "tc:processes"  # hash: process -> its last report
 PRESENCE = "tc:presence"  # hash: web process -> since when and until when it has told who is here

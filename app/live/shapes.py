@@ -332,10 +332,14 @@ class Health(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """Every dependency answers: "up", or "down: " and why."""
+    """Every dependency answers: "up", or "down: " and why.
+
+    `rebuilding`: the id of an event that Redis lost -> how far its rebuild has come.
+    """
 
     status: Literal["ready"]
     dependencies: dict[str, str]
+    rebuilding: dict[str, str]
 
 
 def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice: str | None) -> EventFacts:

@@ -23,7 +23,7 @@ from app.ids import new_id
 from app.infra import scripts
 from app.infra.epochs import learn
 from app.infra.kafka import OrdersLog
-from app.infra.keys import EVENTS, REPAIRS, key, keys, live_channel, order_key
+from app.infra.keys import EVENTS, REBUILDING, REPAIRS, key, keys, live_channel, order_key
 from app.infra.mysql import Connection, Database, in_list
 from app.orders.facts import OrderPlaced
 from app.orders.lifecycle import Order, claim
@@ -67,6 +67,11 @@ class Rebuilt:
     from_outbox: int
     homeless: list[str]
     seconds: float
+
+
+async def rebuilding(redis: Redis) -> dict[str, str]:
+    """The sales that are being made anew: event id -> how far that has come."""
+    return cast(dict[str, str], await redis.hgetall(REBUILDING))
 
 
 async def request_repair(redis: Redis, event_id: int) -> None:
@@ -125,7 +130,7 @@ class _Rebuild:
         self._pauses = event.pauses
         self._hold_ttl_ms = event.hold_ttl_seconds * 1000
         await self._begin(event)
-        self._say(f"event {self._id}: not ready; epoch {event.epoch} begins")
+        await self._tell(f"not ready; epoch {event.epoch} begins")
         await self._redis.srem(REPAIRS, self._id)  # what is asked for from now on is asked for again
         await self._let_the_ledger_catch_up()
 
@@ -151,6 +156,7 @@ class _Rebuild:
             self._homeless,
             time.monotonic() - began,
         )
+        await self._redis.hdel(REBUILDING, str(self._id))
         self._say(f"event {self._id}: ready; {rebuilt.orders} orders in {rebuilt.seconds:.1f} s")
         await note(
             self._database,
@@ -158,6 +164,10 @@ class _Rebuild:
             f"Redis was rebuilt from the books: {rebuilt.orders} orders, epoch {event.epoch}",
         )
         return rebuilt
+
+    async def _tell(self, step: str) -> None:
+        await self._redis.hset(REBUILDING, str(self._id), step)
+        self._say(f"event {self._id}: {step}")
 
     async def _begin(self, event: Event) -> None:
         stock: list[str | int] = []
@@ -175,7 +185,7 @@ class _Rebuild:
         while behind := await self._log.behind(ends):
             if time.monotonic() - told_at >= 1:
                 told_at = time.monotonic()
-                self._say(f"event {self._id}: waiting for the ledger, {behind} facts to go")
+                await self._tell(f"waiting for the ledger, {behind} facts to go")
             await asyncio.sleep(POLL_SECONDS)
 
     async def _write_all(self) -> None:
@@ -184,7 +194,7 @@ class _Rebuild:
             while orders := await _page(connection, "event_id = %s AND id > %s", (self._id, after)):
                 await self._write(orders)
                 after = orders[-1].id
-                self._say(f"event {self._id}: {len(self._versions)} orders")
+                await self._tell(f"{len(self._versions)} orders")
 
     async def _write(self, orders: Sequence[Order]) -> None:
         self._homeless += await self._put(orders, self._name)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.live.shapes import Health, Readiness
+from app.orders.rebuild import rebuilding
 from app.watch.metrics import exposition, write_figures
 from app.web.http import Json
 from app.web.problems import Problem
@@ -45,7 +46,7 @@ async def readyz(request: Request) -> Response:
     dependencies = dict(zip(names, states, strict=True))
     if any(value != "up" for value in states):
         raise Problem("unavailable", dependencies=dependencies)
-    return Json(Readiness("ready", dependencies))
+    return Json(Readiness("ready", dependencies, await rebuilding(services.redis)))
 
 
 @promise("The figures of all web processes of this host, for Prometheus.", {200: str})

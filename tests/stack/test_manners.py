@@ -196,7 +196,9 @@ def test_my_orders_are_listed_newest_first(stack: Stack, env: dict[str, str]) ->
 def test_trouble_with_the_health_pages_is_told_as_a_problem(stack: Stack) -> None:
     with site(stack) as web:
         assert web.get("/healthz").json() == {"status": "alive"}
-        assert set(web.get("/readyz").json()["dependencies"]) == {"redis", "mysql", "kafka"}
+        ready = web.get("/readyz").json()
+        assert set(ready["dependencies"]) == {"redis", "mysql", "kafka"}
+        assert isinstance(ready["rebuilding"], dict)
         for path in ("/healthz", "/readyz", "/metrics"):
             answer = web.delete(path)
             assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")

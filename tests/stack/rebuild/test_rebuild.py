@@ -10,7 +10,7 @@ import pytest
 
 from app.infra import scripts
 from app.infra.kafka import open_orders_log
-from app.infra.keys import REPAIRS
+from app.infra.keys import REBUILDING, REPAIRS
 from app.infra.redis import NotReady, Restarted, open_redis
 from app.orders.facts import OrderPlaced
 from app.orders.more_time import extend_hold
@@ -102,7 +102,9 @@ def test_a_sale_that_was_wiped_comes_back_as_it_was(env: dict[str, str], server:
         with pytest.raises(NotReady):
             await buy(world)
 
-        rebuilt = await rebuild_sale(world)
+        told: list[dict[Any, Any]] = []
+        rebuilt = await rebuild_sale(world, lambda step: told.append(server.client.hgetall(REBUILDING)))
+        assert [f"{world.event.id}".encode() in steps for steps in told] == [True] * (len(told) - 1) + [False]
         assert await everything(world) == before
         assert (rebuilt.orders, rebuilt.epoch, rebuilt.homeless) == (len(STORIES) + 1, 2, [])
         assert await world.failing() == {}
