@@ -36,7 +36,8 @@ BACK_SECONDS = 180.0  # a loaded machine takes its time to start Kafka
 MOMENT_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 0.05
 SERVERS = ("redis", "mysql", "kafka")
-WORKERS = ("admission", "sales", "relay", "ledger", "expiry", "refunds", "reconcile")
+PROCESSES = {name: command[-1] for name, command in read_procfile(ROOT / "Procfile").items()}  # name: module
+WORKERS = tuple(name for name in PROCESSES if name not in ("web", "sandbox"))
 MOUNT_MEGABYTES = 512
 # Nobody is kept out for coming from one machine, and what is over is soon cleared away.
 SETTINGS = {
@@ -45,6 +46,7 @@ SETTINGS = {
     "OPENS_IN": "86400",
     "CONNECTIONS_PER_ADDRESS": "0",
     "PURGE_AFTER_SECONDS": "10",
+    "WEB_PROCESSES": "2",
 }
 _SERVER_URLS = ("REDIS_URL", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
@@ -117,12 +119,20 @@ class Night:
     async def kill(self, *names: str) -> None:
         """Ends processes the way a power cut does; they are started again by their supervisor."""
         had = {name: self.pid(name) for name in names}
-        for pid in had.values():
-            if pid:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for name in names:
+            self.kill_now(name)
         for name, pid in had.items():
             await self.until_new(name, pid)
+
+    def kill_now(self, name: str) -> None:
+        """The same without waiting for the new one."""
+        if pid := self.pid(name):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # with all that it forked
+
+    def forked(self) -> list[int]:
+        """The web processes that the one named `web` has forked."""
+        return list(self._run_json(self._application)["web_processes"])
 
     async def until_new(self, name: str, had: int | None) -> None:
         """Waits until a process is another one than it was."""
@@ -147,8 +157,7 @@ class Night:
         """A process that is dead and is not started again."""
         had = self.pid(name)
         with _stopped(self._supervisors[self._folder_of(name)]):
-            if had:
-                os.kill(had, signal.SIGKILL)
+            self.kill_now(name)
             yield
         await self.until_new(name, had)
 
@@ -322,10 +331,7 @@ class Night:
 
     def _write_procfile(self) -> Path:
         """Each process of the Procfile, where the harness can get at it."""
-        lines = [
-            f"{name}: python -m faults.process {name} {command[-1]}"
-            for name, command in read_procfile(ROOT / "Procfile").items()
-        ]
+        lines = [f"{name}: python -m faults.process {name} {module}" for name, module in PROCESSES.items()]
         procfile = self._plans / "Procfile"
         procfile.write_text("\n".join(lines))
         return procfile

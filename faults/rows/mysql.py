@@ -8,7 +8,6 @@ from faults.night import Night, NightFailed
 from faults.proxy import Moment
 from faults.rows.common import cut_off, drop_answers, fill_disk, kill, pause, take_down
 from faults.rows.row import Sale, row
-from faults.rows.web import kill_now
 
 COMMIT = b"\x03COMMIT"  # COM_QUERY and its text
 
@@ -19,7 +18,7 @@ async def kill_at_commit(night: Night, sale: Sale, chance: Random) -> None:
 
     async def die() -> None:
         await asyncio.sleep(chance.uniform(0, 0.003))
-        await kill_now(night, "mysql")
+        night.kill_now("mysql")
 
     await night.at(night.mysql_proxy, Moment(COMMIT, "during", die, skips=chance.randint(0, 3)))
     await night.until_new("mysql", had)

@@ -30,8 +30,12 @@ async def kill_at_the_script(
     reserve = scripts.sha("reserve").encode()
     for _ in range(2):
         had = night.pid("web")
-        await night.at(night.redis_proxy, Moment(reserve, when, partial(kill_now, night, "web")))
+        await night.at(night.redis_proxy, Moment(reserve, when, partial(_kill_now, night)))
         await night.until_new("web", had)
+
+
+async def _kill_now(night: Night) -> None:
+    night.kill_now("web")
 
 
 async def kill_before_the_2xx(night: Night, sale: Sale, chance: Random) -> None:
@@ -39,15 +43,16 @@ async def kill_before_the_2xx(night: Night, sale: Sale, chance: Random) -> None:
     callback = b"POST /api/v1/payments/callbacks/"
     for _ in range(2):
         had = night.pid("web")
-        await night.at(night.web_proxy, Moment(callback, "after", partial(kill_now, night, "web")))
+        await night.at(night.web_proxy, Moment(callback, "after", partial(_kill_now, night)))
         await night.until_new("web", had)
 
 
-async def kill_now(night: Night, name: str) -> None:
-    """SIGKILL at this very moment."""
-    if pid := night.pid(name):
+async def kill_forked(night: Night, sale: Sale, chance: Random) -> None:
+    """One of the processes that share the socket dies, three times."""
+    for _ in range(3):
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(chance.choice(night.forked()), signal.SIGKILL)
+        await asyncio.sleep(chance.uniform(0.5, 2))
 
 
 async def lose_answers(night: Night, sale: Sale, chance: Random) -> None:
@@ -145,6 +150,7 @@ async def stalled_sockets(night: Night, sale: Sale, chance: Random) -> None:
 
 ROWS = (
     row("web-killed", "web: SIGKILL, three times", kill, names=("web",), times=3),
+    row("web-process-killed", "web: SIGKILL to one of its processes, three times", kill_forked),
     row(
         "web-killed-before-script",
         "web: SIGKILL before the script that decides on an order, twice",

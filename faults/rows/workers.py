@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from random import Random
 
-from faults.night import WORKERS, Night, NightFailed
+from faults.night import PROCESSES, WORKERS, Night, NightFailed
 from faults.process import libfaketime
 from faults.rows.common import kill, pause
 from faults.rows.row import Row, Sale, row
@@ -34,7 +34,7 @@ async def two_of_everything(night: Night, sale: Sale, chance: Random) -> None:
     """Each worker twice."""
     async with AsyncExitStack() as running:
         for worker in WORKERS:
-            await running.enter_async_context(night.another(f"workers.{worker}"))
+            await running.enter_async_context(night.another(PROCESSES[worker]))
         await asyncio.sleep(8)
 
 
