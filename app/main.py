@@ -37,9 +37,11 @@ from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
+from app.web.admin import account, door, event_pages, session
 from app.web.admin import api as admin_api
-from app.web.admin import door, session
+from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
+from app.web.admin import orders as admin_orders
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, draw, pages, ticket_pages, tickets
@@ -81,7 +83,23 @@ API = router(
     resource("/orders/{order_id}/refund-requests", POST=buyer_refunds.post_refund_request),
     resource("/payments/callbacks/{provider}", POST=callbacks.receive),
     resource("/admin/sessions", POST=session.create_session, DELETE=session.delete_session),
-    resource("/admin/events/{slug}", GET=admin_api.get_snapshot),
+    resource("/admin/events", GET=admin_events.get_admin_events, POST=admin_events.post_event),
+    resource(
+        "/admin/events/{slug}",
+        GET=admin_api.get_snapshot,
+        PATCH=admin_events.patch_event,
+        DELETE=admin_events.delete_event,
+    ),
+    resource("/admin/events/{slug}/orders", GET=admin_orders.get_event_orders),
+    resource("/admin/events/{slug}/trouble", GET=admin_orders.get_trouble),
+    resource("/admin/events/{slug}/export/{export}", GET=admin_orders.get_export),
+    resource("/admin/orders/{order_id}", GET=admin_orders.get_admin_order),
+    resource("/admin/orders/{order_id}/notes", POST=admin_orders.post_note),
+    resource("/admin/dlq", GET=admin_orders.get_dlq),
+    resource("/admin/dlq/replay", POST=admin_orders.post_replay),
+    resource("/admin/events/{slug}/settings", GET=admin_events.get_settings),
+    resource("/admin/events/{slug}/admit", POST=admin_events.post_admit),
+    resource("/admin/events/{slug}/message", POST=admin_events.post_message),
     resource("/admin/events/{slug}/history", GET=admin_api.get_history),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
     resource("/admin/events/{slug}/cancel", POST=admin_money.post_event_cancel, GET=admin_money.get_event_cancel),
@@ -124,6 +142,14 @@ ROUTES = [
     resource("/admin/logout", POST=session.logout),
     resource("/admin/logout-everywhere", POST=session.logout_everywhere),
     resource("/admin/events/{slug}", GET=admin_pages.event_page),
+    resource("/admin/events/{slug}/orders", GET=event_pages.orders_page),
+    resource("/admin/events/{slug}/trouble", GET=event_pages.trouble_page),
+    resource("/admin/events/{slug}/settings", GET=event_pages.settings_page),
+    resource("/admin/events/{slug}/log", GET=event_pages.log_page),
+    resource("/admin/orders/{order_id}", GET=event_pages.order_page),
+    resource("/admin/account", GET=account.account_page, POST=account.begin_factor),
+    resource("/admin/account/factor/end", POST=account.end_own_factor),
+    resource("/admin/new", GET=event_pages.new_event_page),
 ]
 
 
@@ -140,10 +166,11 @@ def create_app(
             open_producer(settings, wait=False) as producer,
             open_providers(settings) as providers,
         ):
-            hub = Hub(redis, settings.max_sockets, board.buyers)
             events = Events(partial(read_event, database))
+            hub = Hub(redis, settings.max_sockets, board.buyers, events.outdate)
             sessions = Sessions(database)
-            login = Login(redis, database, sessions, board.processes)
+            admin_log = AdminLog(redis, database)
+            login = Login(redis, database, sessions, admin_log, board.processes)
             watching = Watching(redis)
             app.state.services = Services(
                 settings=settings,
@@ -160,7 +187,7 @@ def create_app(
                 draining=draining,
                 sessions=sessions,
                 login=login,
-                admin_log=AdminLog(redis, database),
+                admin_log=admin_log,
                 board=board,
                 watching=watching,
             )

@@ -6,7 +6,7 @@ CREATE TABLE events (
     slug             VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     name             VARCHAR(120)   NOT NULL,
     currency         CHAR(3)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    state            VARCHAR(12)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- scheduled, open, paused, closed
+    state            VARCHAR(12)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- draft, scheduled, open, paused, closed
     notice           VARCHAR(280)   NULL,                                           -- the organiser's words while paused
     accent           CHAR(7)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- #rrggbb
     opens_at         DATETIME(3)    NOT NULL,
@@ -31,6 +31,10 @@ CREATE TABLE events (
     starts_at        DATETIME(3)    NULL, -- the concert itself; NULL, here and below: not announced yet
     doors_at         DATETIME(3)    NULL,
     venue            VARCHAR(120)   NULL,
+    revision         INT UNSIGNED   NOT NULL DEFAULT 1, -- grows with every change by an organiser
+    overbooking_percent SMALLINT UNSIGNED NULL, -- passes for a hundred available tickets; NULL: as the setting has it
+    description      TEXT           NULL, -- Markdown
+    archived_at      DATETIME(3)    NULL, -- off the lists
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug),
     KEY events_epoch (epoch),
@@ -111,13 +115,26 @@ CREATE TABLE orders (
     updated_at      DATETIME(3)   NOT NULL,
     accepted        DECIMAL(12,2) NULL, -- after a review: what was taken for the price; NULL: the total
     accepted_currency CHAR(3)     CHARACTER SET ascii COLLATE ascii_bin NULL,
+    code            CHAR(9)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', -- what people call it
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order
     KEY orders_status (event_id, status),
     KEY orders_due (status, expires_at),
     KEY orders_by_event (event_id, id), -- a rebuild reads them so, page by page
     KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
+    KEY orders_code (event_id, code),
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- What organisers note of an order.
+CREATE TABLE order_notes (
+    id       CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    order_id CHAR(36)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    at       DATETIME(3)   NOT NULL,
+    who      VARCHAR(140)  NOT NULL,
+    text     VARCHAR(1000) NOT NULL,
+    PRIMARY KEY (id),
+    KEY order_notes_order (order_id, at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE order_items (
@@ -335,6 +352,24 @@ CREATE TABLE admin_sessions (
     CONSTRAINT admin_sessions_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- A second factor of an admin: a secret shared with their authenticator. Without a row the password is enough.
+CREATE TABLE admin_factors (
+    admin      VARCHAR(64)     CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    secret     CHAR(32)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- in base32
+    last_step  BIGINT UNSIGNED NOT NULL, -- of the last code that was used: none is good twice
+    since      DATETIME(3)     NOT NULL,
+    PRIMARY KEY (admin),
+    CONSTRAINT admin_factors_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Codes for when the authenticator is lost; a used one is deleted.
+CREATE TABLE admin_recovery_codes (
+    admin     VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    code_hash CHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    PRIMARY KEY (admin, code_hash),
+    CONSTRAINT admin_recovery_codes_of FOREIGN KEY (admin) REFERENCES admins (name) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- What an admin may do, and where: event 0 stands for every event.
 CREATE TABLE admin_roles (
     admin    VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -367,7 +402,7 @@ CREATE TABLE admin_log (
     seq      BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
     id       CHAR(36)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- of the deed: it is written down once
     at       DATETIME(3)     NOT NULL,
-    who      VARCHAR(140)    NOT NULL,
+    who      VARCHAR(140)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     address  VARCHAR(45)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     event_id INT UNSIGNED    NOT NULL,                                       -- 0: of no event
     action   VARCHAR(40)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -376,7 +411,8 @@ CREATE TABLE admin_log (
     became   TEXT            NULL,
     PRIMARY KEY (seq),
     UNIQUE KEY admin_log_once (id),
-    KEY admin_log_event (event_id, seq)
+    KEY admin_log_event (event_id, seq),
+    KEY admin_log_who (who, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Counts of an event's orders and money, kept by the ledger in the transaction that changes them.

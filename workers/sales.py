@@ -22,6 +22,7 @@ from app.orders.rebuild import UnderWay, rebuild
 from app.orders.repair import Repair
 from app.organisers.log import AdminLog
 from app.sale import events
+from app.sale.changing import follow_books
 from app.sale.draw import begin_draws, finish_draw
 from app.sale.gates.codes import give_codes, note_uses
 from app.sale.published import publish, unpublished
@@ -75,6 +76,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                 log.info("event %s is on sale", event.id)
             on_sale = {*await events.events_on_sale(redis), *await events.not_closed(database)}
             await events.follow_redis(database, redis, sorted(on_sale))
+            await follow_books(database, redis, sorted(on_sale))
             await admin_log.catch_up()
 
         async def purge() -> None:

@@ -16,6 +16,7 @@ from app.organisers.accounts import (
     remove_admin,
     set_role,
 )
+from app.organisers.factors import end_factor
 from app.organisers.keys import create_key, list_keys, revoke_key
 from app.organisers.log import AdminLog, Deed
 from app.organisers.sessions import end_sessions, list_sessions
@@ -52,6 +53,13 @@ def add(commands: Commands) -> None:
     role.add_argument("--event", metavar="SLUG", help="in this event alone")
     admins.add("roles", "Lists who may do what, and where.", _roles, "ticketcraze admin roles")
     _add_keys(admins.group("key", "the API keys of programs"))
+    lost = admins.add(
+        "end-factor",
+        "Takes an admin's second factor away, when authenticator and recovery codes are lost.",
+        _end_factor,
+        "ticketcraze admin end-factor kim",
+    )
+    lost.add_argument("user", metavar="NAME")
     for name, does, do in (
         ("remove", "Removes an admin and ends their sessions.", _remove),
         ("sign-out", "Ends all sessions of an admin.", _sign_out),
@@ -128,6 +136,15 @@ async def _revoke_key(settings: Settings, arguments: argparse.Namespace) -> Answ
             raise Failed(f"There is no key {arguments.id}.")
         await AdminLog(redis, database).write(Deed(COMMAND_LINE, "key revoked", subject=arguments.id))
     return {"id": arguments.id}, f"{arguments.id} is revoked."
+
+
+async def _end_factor(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    name = canonical_name(arguments.user)
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        if not await end_factor(database, name):
+            raise Failed(f"{name} has no second factor.")
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "second factor ended", subject=name))
+    return {"user": name}, f"{name} signs in by the password alone."
 
 
 async def _ensure(settings: Settings, arguments: argparse.Namespace) -> Answer:

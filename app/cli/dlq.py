@@ -3,8 +3,8 @@
 import argparse
 
 from app.cli.command import Answer, Commands, Failed
-from app.infra.kafka import DeadLetter, open_orders_log, open_producer, replay
-from app.orders.facts import UndecodableFact, decode
+from app.infra.kafka import open_producer
+from app.orders.dead_letters import UnknownLetter, dead_letters, replay_letters, what
 from app.settings import Settings
 from app.units import iso
 
@@ -25,8 +25,7 @@ def add(commands: Commands) -> None:
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    async with open_orders_log(settings) as log:
-        letters = await log.dlq()
+    letters = await dead_letters(settings)
     lines = [f"{letter.id}  {iso(letter.at_ms)}  {what(letter)}: {letter.reason}" for letter in letters]
     return {
         "letters": [
@@ -37,21 +36,10 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:
 
 
 async def _replay(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    async with open_orders_log(settings) as log:
-        letters = {letter.id: letter for letter in await log.dlq()}
-    if missing := [id_ for id_ in arguments.ids if id_ not in letters]:
-        raise Failed(f"The dlq has no {', '.join(missing)}, or it was replayed already.")
-    chosen = [letters[id_] for id_ in arguments.ids] or list(letters.values())
     async with open_producer(settings) as producer:
-        for letter in chosen:
-            await replay(settings, producer, letter)
-    ids = [letter.id for letter in chosen]
+        try:
+            letters = await replay_letters(settings, producer, arguments.ids)
+        except UnknownLetter as error:
+            raise Failed(f"The dlq has no {error}, or it was replayed already.") from None
+    ids = [letter.id for letter in letters]
     return {"replayed": ids}, f"Told again: {len(ids)}. What still cannot be applied comes back to the dlq."
-
-
-def what(letter: DeadLetter) -> str:
-    """What a dead letter is about, for people."""
-    try:
-        return f"{type(decode(letter.value)).__name__} of order {letter.key}"
-    except UndecodableFact:
-        return f"undecodable record of {letter.key or 'no order'}"

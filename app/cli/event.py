@@ -171,7 +171,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:
 async def _standing(redis: Redis, event: Event) -> dict[str, Any]:
     """How a sale stands; a sale that Redis does not have is `not_ready`."""
     try:
-        state, stock, _ = await sales.read_sale(redis, event)
+        state, stock, *_ = await sales.read_sale(redis, event)
         told: str = public_state(state, stock)
         counts = list(stock.values())
     except NotReady:
@@ -229,6 +229,6 @@ async def _set_state(settings: Settings, slug: str, state: str, words: str = "")
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.find_event(database, slug)
         await sales.set_state(database, redis, event, state, words, "The command line")
-        state, stock, _ = await sales.read_sale(redis, event)
+        state, stock, *_ = await sales.read_sale(redis, event)
     told = public_state(state, stock)
     return {"slug": event.slug, "sale": told}, f"{event.slug}: {told}"

@@ -21,6 +21,7 @@ from app.settings import Settings
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
+LOCK_SECONDS = 5
 # Gap locks of REPEATABLE READ would make two ledgers that insert side by side wait for each other.
 ON_CONNECT = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
@@ -58,6 +59,17 @@ class Connection:
         async with asyncio.timeout(seconds), self._raw.cursor() as cursor:
             changed = await cursor.execute(statement, args or None)
             return int(cursor.lastrowid or changed)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Connection"]:
+        """Holds one transaction: committed at the end, rolled back when the data are refused."""
+        await self.execute("START TRANSACTION")
+        try:
+            yield self
+        except MySQLError:
+            await self.execute("ROLLBACK")
+            raise
+        await self.execute("COMMIT")
 
     async def insert_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """One multi-row statement from `INSERT ... VALUES (%s, ...)` for all rows; nothing for none."""
@@ -137,14 +149,25 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Borrows a connection and holds one transaction: committed at the end, rolled back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[Connection]:
+        """Borrows a connection that holds a lock of this name, which nobody else holds meanwhile.
+
+        It is no lock on rows: nobody waits for it but those who ask for it. It ends with the connection.
+        """
         async with self.connection() as connection:
-            await connection.execute("START TRANSACTION")
+            row = await connection.fetch_one("SELECT GET_LOCK(%s, %s) AS got", (name, LOCK_SECONDS))
+            if row is None or row["got"] != 1:
+                raise DatabaseUnavailable(f"{name} is locked by another process")
             try:
                 yield connection
-            except MySQLError:
-                await connection.execute("ROLLBACK")
+            except MySQLError:  # after anything else the connection is closed, and the lock with it
+                await connection.execute("DO RELEASE_LOCK(%s)", (name,))
                 raise
-            await connection.execute("COMMIT")
+            await connection.execute("DO RELEASE_LOCK(%s)", (name,))
 
     async def fetch_all(self, statement: str, args: Sequence[Any] = ()) -> list[Row]:
         """All rows of one SELECT on a connection of its own."""

@@ -65,10 +65,20 @@ class Room:
 
 
 class Hub:
-    """All rooms of this process, `most_sockets` open ones in them; `buyers` counts those of the whole host."""
+    """All rooms of this process, `most_sockets` open ones in them; `buyers` counts those of the whole host.
 
-    def __init__(self, redis: Redis, most_sockets: int, buyers: Tally | None = None) -> None:
+    `on_change` hears of every event that was changed, by whichever process.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        most_sockets: int,
+        buyers: Tally | None = None,
+        on_change: Callable[[int], None] = lambda event_id: None,
+    ) -> None:
         self._redis = redis
+        self._on_change = on_change
         self._most_sockets = most_sockets
         self._buyers = buyers or Tally()
         self._rooms: dict[int, Room] = {}
@@ -126,7 +136,7 @@ class Hub:
         socket.tell_place(socket.place)
         if not room.stock_text:
             table = await rank_table(self._redis, socket.event_id)
-            room.stock_text, room.state = encode(stock_frame(table.state, table.stock)), table.state
+            room.stock_text, room.state = encode(stock_frame(table.state, table.stock, table.message)), table.state
             room.paused = table.pace.state == "paused"
         socket.post("stock", room.stock_text)
         await self._tell_orders(socket)
@@ -166,6 +176,8 @@ class Hub:
                 self._complaints.add(complaint)
                 log.error("news on %s are skipped, from now on silently: %s", channel, complaint)
             return
+        if isinstance(told, news.Sale):
+            self._on_change(event_id)
         if room := self._rooms.get(event_id):
             self._pass_on(room, told)
             self._due.add(event_id)
@@ -262,7 +274,7 @@ class Hub:
             await self._return(event_id, room)
         sockets = [socket async for socket in _in_slices(room.all()) if not _is_stuck(socket)]
         table = await rank_table(self._redis, event_id)
-        text = encode(stock_frame(table.state, table.stock))
+        text = encode(stock_frame(table.state, table.stock, table.message))
         tell_stock = text != room.stock_text and (full or table.state != room.state)
         if tell_stock:
             room.stock_text, room.state = text, table.state

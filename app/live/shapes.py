@@ -49,6 +49,7 @@ class EventFacts(Struct, frozen=True):
     venue: str | None
     accent: str
     notice: str | None
+    message: str | None
     rate_per_minute: int
     pass_ttl_seconds: int
     hold_ttl_seconds: int
@@ -136,10 +137,11 @@ class SkuStock(Struct, frozen=True):
 
 
 class StockFrame(Struct, frozen=True, tag_field="type", tag="stock"):
-    """The frame that says what is left."""
+    """The frame that says what is left, and what the organiser tells everybody."""
 
     sale: SaleState
     skus: list[SkuStock]
+    message: str | None
 
 
 class OrderFrame(Struct, frozen=True, tag_field="type", tag="order"):
@@ -342,7 +344,9 @@ class Readiness(Struct, frozen=True):
     rebuilding: dict[str, str]
 
 
-def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice: str | None) -> EventFacts:
+def event_facts(
+    event: Event, state: SaleState, stock: dict[int, Stock], notice: str | None, message: str | None = None
+) -> EventFacts:
     """The public facts of a sale."""
     return EventFacts(
         slug=event.slug,
@@ -354,6 +358,7 @@ def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice:
         venue=event.venue,
         accent=event.accent,
         notice=notice,
+        message=message,
         rate_per_minute=event.rate_per_minute,
         pass_ttl_seconds=event.pass_ttl_seconds,
         hold_ttl_seconds=event.hold_ttl_seconds,
@@ -363,7 +368,7 @@ def event_facts(event: Event, state: SaleState, stock: dict[int, Stock], notice:
             SkuFacts(
                 id=sku.id,
                 name=sku.name,
-                price=sku.price_minor,
+                price=stock[sku.id].price_minor if sku.id in stock else sku.price_minor,
                 currency=event.currency,
                 available=stock[sku.id].available if sku.id in stock else 0,
                 held=stock[sku.id].held if sku.id in stock else 0,
@@ -397,9 +402,9 @@ def place_facts(shape: type[Shape], place: Place, **more: str) -> Shape:
     )
 
 
-def stock_frame(state: SaleState, stock: dict[int, Stock]) -> StockFrame:
+def stock_frame(state: SaleState, stock: dict[int, Stock], message: str = "") -> StockFrame:
     """The frame that says what is left."""
-    return StockFrame(state, [SkuStock(s.sku_id, s.available, s.held) for s in stock.values()])
+    return StockFrame(state, [SkuStock(s.sku_id, s.available, s.held) for s in stock.values()], message or None)
 
 
 def order_frame(order_id: str, status: str, version: int, total_minor: int, expires_at_ms: int) -> OrderFrame:

@@ -2,18 +2,19 @@
 -- Lets the next buyers in. Ended passes are taken back first. Seats to give are the least of
 --   rate: a token bucket that holds one second's worth (at least one),
 --   room: active passes the event allows, less those there are,
---   stock: available tickets times the overbooking factor, less the passes that hold nothing yet.
+--   stock: available tickets times the overbooking factor, less the passes that hold nothing yet;
+-- or as many as an organiser said (admit_now.lua).
 -- A buyer who was not seen for the grace period is parked: the number stays theirs, and nobody waits for them.
 -- What it costs depends on how many it looks at, never on how many wait, shop or have bought.
 -- While the sale is paused its clock stands still, and nothing happens.
 --
 -- KEYS  1 sale  2 stock  3 queue  4 parked  5 passes  6 idle  7 served  8 numbers  9 bought  10 flow  11 totals
--- ARGV  1 overbooking factor  2 most to look at in one call  3 channel for live news
+-- ARGV  1 overbooking factor, unless the sale has its own  2 most to look at in one call  3 channel for live news
 --       4 "1" if buyers may be parked  5 grace ms  6 length of a presence bucket in ms
 --       7 what the keys of those buckets begin with
 -- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
-    'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms')
+    'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms', 'overbooking', 'extra', 'extra_until_ms')
 if sale[1] == 'paused' then return {0, 0, 0, 0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -43,8 +44,11 @@ for i = 1, #stock, 2 do
     if string.sub(stock[i], -5) == ':held' then held = held + tonumber(stock[i + 1]) end
 end
 local free = math.min(tonumber(sale[3]) - redis.call('ZCARD', KEYS[5]),
-    math.ceil(available * tonumber(ARGV[1])) - redis.call('SCARD', KEYS[6]))
+    math.ceil(available * tonumber(sale[9] or ARGV[1])) - redis.call('SCARD', KEYS[6]))
 local seats = math.min(math.floor(tokens), free)
+-- an organiser had so many come in now: neither rate nor room counts for them, nor do they use up the rate
+local extra = tonumber(sale[11] or 0) > now_ms and available > 0 and tonumber(sale[10]) or 0
+seats = math.max(seats, extra)
 
 -- A score is the buyer's number, less 1e9 for each band (app/sale/bands.py): presence is noted by number.
 -- Which of these (buyer, number, buyer, number, ...) were seen: by the newest bucket first, so that those who are
@@ -130,7 +134,8 @@ for i = 1, #flow, 2 do
     end
 end
 local into_slot_ms = now_ms % 10000
-redis.call('HSET', KEYS[1], 'tokens', tokens - #admitted, 'refilled_at_ms', string.format('%.0f', now_ms),
+if extra > 0 then redis.call('HSET', KEYS[1], 'extra', math.max(0, extra - #admitted)) end
+redis.call('HSET', KEYS[1], 'tokens', tokens - math.max(0, #admitted - extra), 'refilled_at_ms', string.format('%.0f', now_ms),
     'measured_since_ms', string.format('%.0f', since_ms),
     'pace', string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f',
         minute, math.min(now_ms - since_ms, 50000 + into_slot_ms),

@@ -15,7 +15,7 @@ from asyncmy.errors import MySQLError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.ids import event_of
+from app.ids import event_of, short_code
 from app.infra.mysql import Connection, Database, in_list
 from app.infra.redis import NotReady
 from app.orders.facts import (
@@ -291,8 +291,9 @@ async def _check_transactions(connection: Connection, charges: list[PaymentSucce
 
 _INSERT_ORDERS = """
     INSERT INTO orders (id, event_id, buyer_id, status, version, total, currency, idempotency_key, request_hash,
-                        placed_at, expires_at, extended, updated_at, accepted, accepted_currency)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+                        placed_at, expires_at, extended, updated_at, accepted, accepted_currency,
+                        code)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_ORDERS = f"""{_INSERT_ORDERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), expires_at = VALUES(expires_at),
                             extended = VALUES(extended), updated_at = VALUES(updated_at),
@@ -376,6 +377,7 @@ def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:
         now,
         to_decimal(order.accepted_minor) if order.accepted_minor else None,
         order.accepted_currency or None,
+        short_code(order.id).lower(),
     )
 
 

@@ -15,6 +15,7 @@ Permission = Literal[
     "own",  # people, keys, privacy
 ]
 
+PERMISSIONS: Final[tuple[Permission, ...]] = get_args(Permission)
 ROLES: Final = get_args(Role)
 SCOPES: Final = get_args(Scope)
 EVERY_EVENT: Final = 0  # in place of an event's id
@@ -78,3 +79,8 @@ class Admin:
         if key.event_id != EVERY_EVENT and key.event_id != event_id:
             return False
         return any(permission in _OF_SCOPE[scope] for scope in key.scopes)
+
+
+def rights_in(admin: Admin, event_id: int) -> set[Permission]:
+    """All that an admin may do in an event."""
+    return {permission for permission in PERMISSIONS if admin.may(permission, event_id)}

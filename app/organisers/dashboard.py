@@ -16,6 +16,7 @@ from app.orders.refused import count_refused
 from app.organisers.snapshot import (
     Funnel,
     Happening,
+    HeldBackBy,
     KeptVerdict,
     OrderInReview,
     OrganiserState,
@@ -32,7 +33,7 @@ from app.organisers.snapshot import (
 )
 from app.sale.catalog import Event, Stock, parse_stock, public_state
 from app.sale.events import last_stock
-from app.sale.pace import parse_pace
+from app.sale.pace import Pace, parse_pace
 from app.units import iso, now_ms, to_minor, to_ms
 from app.watch.processes import Report, reports
 
@@ -149,6 +150,7 @@ async def _sale(redis: Redis, event: Event) -> _Sale:
     fields = (
         "state",
         "notice",
+        "message",
         "opens_at_ms",
         "rate_per_minute",
         "room",
@@ -192,6 +194,12 @@ def _snapshot(event: Event, now: _Sale, books: _Books, processes: list[Report]) 
             opens_at=iso(int(now.fields["opens_at_ms"] or event.opens_at_ms)),
             rate_per_minute=event.rate_per_minute,
             room=event.room,
+            message=now.fields["message"] or None,
+            pass_ttl_seconds=event.pass_ttl_seconds,
+            hold_ttl_seconds=event.hold_ttl_seconds,
+            max_per_buyer=event.max_per_buyer,
+            overbooking_percent=event.overbooking_percent,
+            revision=event.revision,
         ),
         funnel=Funnel(
             lobby=sizes["lobby"] + sizes["entrants"],
@@ -250,7 +258,23 @@ def state_for_organisers(state: str | None, stock: dict[int, Stock]) -> Organise
 def _pace(event: Event, now: _Sale) -> SnapshotPace:
     text, age_ms = now.fields["pace"] or "", now_ms() - int(now.fields["refilled_at_ms"] or 0)
     pace = parse_pace(now.state, event.rate_per_minute, event.room, event.pass_ttl_seconds, text, age_ms)
-    return SnapshotPace(pace.minute_admitted if pace.moving else 0, pace.free_seats)
+    waiting, room_left = now.sizes["queue"], event.room - now.sizes["passes"]
+    return SnapshotPace(
+        pace.minute_admitted if pace.moving else 0, pace.free_seats, _held_back_by(pace, waiting, room_left)
+    )
+
+
+def _held_back_by(pace: Pace, waiting: int, room_left: int) -> HeldBackBy:
+    """What keeps those who wait out at this moment."""
+    if not waiting:
+        return "nobody"
+    if pace.state != "open":
+        return "state"
+    if not pace.moving and pace.left:
+        return "silence"
+    if pace.free_seats:
+        return "rate"
+    return "room" if room_left <= 0 else "stock"
 
 
 async def _books(database: Database, event: Event) -> _Books:

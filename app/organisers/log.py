@@ -103,3 +103,12 @@ async def read_log(
         f" {where} ORDER BY seq DESC LIMIT %s",
         (*given.values(), most),
     )
+
+
+async def read_log_of(database: Database, who: str, most: int) -> list[Row]:
+    """The newest lines of one person, and of nobody's key."""
+    return await database.fetch_all(
+        "SELECT seq, at, who, address, event_id, action, subject FROM admin_log WHERE who = %s"
+        " ORDER BY seq DESC LIMIT %s",
+        (who, most),
+    )

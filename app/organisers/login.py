@@ -20,6 +20,8 @@ from app.organisers.accounts import (
     find_password,
     is_outdated,
 )
+from app.organisers.factors import check_factor
+from app.organisers.log import AdminLog, Deed
 from app.organisers.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,10 @@ BY_NAME = (100, 15 * MINUTE_MS)
 
 class WrongPassword(Exception):
     """This name and password do not belong together; which of the two is wrong is not told."""
+
+
+class FactorNeeded(Exception):
+    """The password is right, and a code of the second factor is missing or not good."""
 
 
 class TooManyTries(Exception):
@@ -64,8 +70,11 @@ class SignedIn:
 class Login:
     """The way in."""
 
-    def __init__(self, redis: Redis, database: Database, sessions: Sessions, processes: int = 1) -> None:
+    def __init__(
+        self, redis: Redis, database: Database, sessions: Sessions, admin_log: AdminLog, processes: int = 1
+    ) -> None:
         self._redis = redis
+        self._admin_log = admin_log
         self._database = database
         self._sessions = sessions
         self._checks = PasswordChecks(processes)
@@ -74,10 +83,10 @@ class Login:
         """Checks no more passwords."""
         self._checks.close()
 
-    async def sign_in(self, name: str, password: str, visitor: Visitor) -> SignedIn:
-        """Begins a session. `name` is canonical.
+    async def sign_in(self, name: str, password: str, visitor: Visitor, code: str = "") -> SignedIn:
+        """Begins a session. `name` is canonical; `code` is of the second factor, for those who have one.
 
-        Raises TooManyTries, WrongPassword, TooBusy, and RedisError or DatabaseUnavailable.
+        Raises TooManyTries, WrongPassword, FactorNeeded, TooBusy, and RedisError or DatabaseUnavailable.
         """
         counters = _counters(name, visitor)
         limits = [figure for limit in counters.values() for figure in limit]
@@ -90,7 +99,13 @@ class Login:
         )
         if hashed is None or not right or len(password) > MOST_PASSWORD:
             log.warning("a wrong name or password: %r from %s", name[:MOST_NAME], visitor.address)
+            if hashed is not None:
+                await self._admin_log.write(Deed(name, "wrong password", address=visitor.address))
             raise WrongPassword
+        if not await check_factor(self._database, name, code):
+            if code:
+                await self._admin_log.write(Deed(name, "wrong code", address=visitor.address))
+            raise FactorNeeded
         if is_outdated(hashed):
             hashed = await self._rehash(name, password, hashed)
         secret = await self._sessions.start(name, hashed, visitor.address, visitor.user_agent)
@@ -98,6 +113,11 @@ class Login:
             raise WrongPassword
         await run(self._redis, "login_good", list(counters))
         log.info("%s signed in from %s", name, visitor.address)
+        await self._admin_log.write(
+            Deed(
+                name, "signed in", address=visitor.address, became={"known_device": visitor.device_id is not None}
+            )
+        )
         return SignedIn(name, secret)
 
     async def _rehash(self, name: str, password: str, before: str) -> str:

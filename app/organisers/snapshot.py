@@ -9,11 +9,15 @@ from msgspec import Struct
 
 from app.live.shapes import Money, Time
 
+HeldBackBy = Literal["nobody", "rate", "room", "stock", "state", "silence"]
 OrganiserState = Literal["scheduled", "drawing", "open", "paused", "sold_out", "closed", "not_ready"]
 
 
 class SnapshotEvent(Struct, frozen=True):
-    """The sale and its settings. `notice` is the organiser's words while it is paused."""
+    """The sale and its settings. `notice` is what is read while it is paused, `message` what everybody is told.
+
+    `revision` grows with every change of the settings: what `If-Match` of a change must say.
+    """
 
     slug: str
     name: str
@@ -22,6 +26,12 @@ class SnapshotEvent(Struct, frozen=True):
     opens_at: Time
     rate_per_minute: int
     room: int
+    message: str | None
+    pass_ttl_seconds: int
+    hold_ttl_seconds: int
+    max_per_buyer: int
+    overbooking_percent: int | None
+    revision: int
 
 
 class Funnel(Struct, frozen=True):
@@ -49,10 +59,14 @@ class Passed(Struct, frozen=True):
 
 
 class SnapshotPace(Struct, frozen=True):
-    """How many came in during the last minute, and how many could come in at once."""
+    """How many came in during the last minute, how many could come in at once, and what keeps others out now.
+
+    `held_back_by` is `nobody` while nothing does, and `silence` when admission does not report.
+    """
 
     admitted_last_minute: int
     free_seats: int
+    held_back_by: HeldBackBy
 
 
 class SnapshotSku(Struct, frozen=True):

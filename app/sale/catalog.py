@@ -14,6 +14,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c2410c", "#4338ca")
 MAX_SKUS = 50
 MAX_CAPACITY = 1_000_000
+MAX_DESCRIPTION_CHARACTERS = 10_000
 MAX_QUANTITY = 10  # tickets in one line of an order
 MAX_VENUE_CHARACTERS = 120
 
@@ -49,7 +50,7 @@ class Event:
     slug: str
     name: str
     currency: str
-    state: str  # scheduled | open | paused | closed, as in the books
+    state: str  # draft | scheduled | open | paused | closed, as in the books
     notice: str | None
     accent: str  # #rrggbb
     opens_at_ms: int
@@ -72,6 +73,10 @@ class Event:
     called_off_at_ms: int | None = None
     called_off_reason: str = ""
     gates: Gates = NO_GATES  # what is asked of those who join
+    revision: int = 1  # grows with every change by an organiser
+    overbooking_percent: int | None = None  # passes for a hundred available tickets; None: as the setting has it
+    description: str | None = None  # Markdown
+    archived: bool = False  # off the lists
 
     @property
     def draw_commitment(self) -> str:
@@ -86,11 +91,9 @@ def parse_sku(text: str) -> Sku:
     if not 1 <= len(name.strip()) <= 80 or not match:
         raise InvalidEvent(f'sku {text!r}: expected "name:price in minor units:capacity", like "Floor:4500:300"')
     price_minor, capacity = int(match[1]), int(match[2])
-    if not 1 <= capacity <= MAX_CAPACITY:
-        raise InvalidEvent(f"sku {name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
-    if not 1 <= price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):
-        raise InvalidEvent(f"sku {name!r}: the price is out of bounds")
-    return Sku(0, name.strip(), price_minor, capacity)
+    sku = Sku(0, name.strip(), price_minor, capacity)
+    _check_sku(sku)
+    return sku
 
 
 def parse_time(name: str, text: str) -> int:
@@ -116,6 +119,12 @@ def check_event(event: Event) -> None:
         raise InvalidEvent(f"sku: 1 to {MAX_SKUS} of them")
     if len({sku.name for sku in event.skus}) != len(event.skus):
         raise InvalidEvent("sku: each needs a name of its own")
+    for sku in event.skus:
+        _check_sku(sku)
+    if event.description is not None and len(event.description) > MAX_DESCRIPTION_CHARACTERS:
+        raise InvalidEvent(f"description: at most {MAX_DESCRIPTION_CHARACTERS} characters")
+    if event.overbooking_percent is not None and not 100 <= event.overbooking_percent <= 1_000:
+        raise InvalidEvent("overbooking-percent: from 100 to 1000")
     if event.venue is not None and not (
         1 <= len(event.venue) <= MAX_VENUE_CHARACTERS and event.venue.isprintable()
     ):
@@ -135,6 +144,42 @@ def check_event(event: Event) -> None:
     for name, (value, least, most) in bounds.items():
         if not least <= value <= most:
             raise InvalidEvent(f"{name}: from {least} to {most}")
+
+
+def _check_sku(sku: Sku) -> None:
+    if not (1 <= len(sku.name) <= 80 and sku.name.isprintable() and sku.name == sku.name.strip()):
+        raise InvalidEvent("sku: a name has 1 to 80 characters, on one line and without blanks around it")
+    if not 1 <= sku.capacity <= MAX_CAPACITY:
+        raise InvalidEvent(f"sku {sku.name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
+    if not 1 <= sku.price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):
+        raise InvalidEvent(f"sku {sku.name!r}: the price is out of bounds")
+
+
+def hints(event: Event) -> list[str]:
+    """What an organiser should think of before the opening: allowed, and most likely not what is meant."""
+    found = []
+    tickets = sum(sku.capacity for sku in event.skus)
+    shopping = event.rate_per_minute * event.pass_ttl_seconds / 60
+    if event.room > 2 * shopping:
+        found.append(
+            f"A room of {event.room:,} with a rate of {event.rate_per_minute:,} a minute and a pass of"
+            f" {event.pass_ttl_seconds} s never holds more than {shopping:,.0f} buyers: it stays half empty."
+        )
+    if event.rate_per_minute * 10 > event.room * 600 and event.room < tickets:
+        found.append(f"The room of {event.room:,} is full within a second at {event.rate_per_minute:,} a minute.")
+    if event.room > tickets:
+        found.append(f"The room takes {event.room:,} buyers for {tickets:,} tickets: many come in for nothing.")
+    if event.hold_ttl_seconds < 120:
+        found.append(f"{event.hold_ttl_seconds} s to pay is short: a bank's confirmation takes up to two minutes.")
+    if event.hold_ttl_seconds > 1_800:
+        found.append(f"With {event.hold_ttl_seconds // 60} min to pay, tickets that nobody pays come back late.")
+    if event.max_per_buyer * 10 > tickets:
+        found.append(f"One buyer may take {event.max_per_buyer} of {tickets:,} tickets, a tenth or more of all.")
+    if event.starts_at_ms is not None and event.opens_at_ms >= event.starts_at_ms:
+        found.append("The sale opens when the event has begun.")
+    if event.starts_at_ms is None:
+        found.append("It does not say when the event starts: tickets and calendars will lack it.")
+    return found
 
 
 @dataclass(frozen=True)

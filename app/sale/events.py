@@ -62,8 +62,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             event_id = await connection.execute(
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
                 " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
-                " starts_at, doors_at, venue, refund_days, provider)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " starts_at, doors_at, venue, refund_days, provider, overbooking_percent, description)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -83,6 +83,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.venue,
                     event.refund_days,
                     event.provider,
+                    event.overbooking_percent,
+                    event.description,
                 ),
             )
             if event.gates != NO_GATES:
@@ -94,11 +96,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     (event_id, sku.name, to_decimal(sku.price_minor), sku.capacity),
                 )
                 skus.append(replace(sku, id=sku_id))
-            await connection.insert_many(
-                "INSERT INTO inventory_audit (sku_id, change_qty, reason, ref_id, created_at)"
-                " VALUES (%s, %s, %s, %s, %s)",
-                [(sku.id, sku.capacity, "CAPACITY", derived_id("event", str(event_id)), now) for sku in skus],
-            )
+            if event.state != "draft":
+                await audit_capacity(connection, skus, derived_id("event", str(event_id)))
     except IntegrityError as error:
         if error.args[0] != 1062:  # duplicate
             raise
@@ -107,6 +106,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
         raise InvalidEvent(f"slug: {event.slug!r} is taken") from None
     event = replace(event, id=event_id, skus=tuple(skus))
     await note(database, event.id, "The sale was created")
+    if event.state == "draft":
+        return replace(event, on_sale=False)
     try:
         await put_on_sale(database, redis, event)
     except RedisError as error:
@@ -125,14 +126,26 @@ async def _write_gates(connection: Connection, event_id: int, gates: Gates) -> N
     await connection.execute("UPDATE events SET gates = %s WHERE id = %s", (text_of(gates), event_id))
 
 
+async def audit_capacity(connection: Connection, skus: Sequence[Sku], ref_id: str) -> None:
+    """Notes in the audit that these are on sale from now on, all of them."""
+    now = to_datetime(now_ms())
+    await connection.insert_many(
+        "INSERT INTO inventory_audit (sku_id, change_qty, reason, ref_id, created_at) VALUES (%s, %s, %s, %s, %s)",
+        [(sku.id, sku.capacity, "CAPACITY", ref_id, now) for sku in skus],
+    )
+
+
 async def never_on_sale(database: Database) -> list[Event]:
     """Events that are in the books and were never put on sale, because Redis did not answer."""
-    return await _read_events(database, "on_sale_at IS NULL ORDER BY id LIMIT %s", (EVENTS_AT_ONCE,))
+    where = "on_sale_at IS NULL AND state <> 'draft' ORDER BY id LIMIT %s"
+    return await _read_events(database, where, (EVENTS_AT_ONCE,))
 
 
 def sale_fields(event: Event) -> dict[str, str | int]:
     """What the sale hash in Redis has of an event, whatever became of its sale."""
+    own = {} if event.overbooking_percent is None else {"overbooking": f"{event.overbooking_percent / 100:.2f}"}
     return {
+        **own,
         "state": event.state,
         "opens_at_ms": event.opens_at_ms,
         "rate_per_minute": event.rate_per_minute,
@@ -204,16 +217,19 @@ async def read_events(database: Database, event_ids: Sequence[int]) -> list[Even
     return await _read_events(database, f"id IN {in_list(event_ids)} ORDER BY id", event_ids)
 
 
-async def list_events(database: Database, most: int = 100, before: tuple[int, int] | None = None) -> list[Event]:
-    """The newest events, those that open last first.
+async def list_events(
+    database: Database, most: int = 100, before: tuple[int, int] | None = None, *, for_organisers: bool = False
+) -> list[Event]:
+    """The newest events, those that open last first; drafts and archived ones `for_organisers` alone.
 
     `before` is when an event opens, in UTC ms, and its id: then those that come after it in the list.
     """
     order = " ORDER BY opens_at DESC, id DESC LIMIT %s"
+    shown = "1 = 1" if for_organisers else "state <> 'draft' AND archived_at IS NULL"
     if before is None:
-        return await _read_events(database, f"1 = 1{order}", (most,))
+        return await _read_events(database, f"{shown}{order}", (most,))
     opens_at, event_id = to_datetime(before[0]), before[1]
-    where = "(opens_at < %s OR (opens_at = %s AND id < %s))"
+    where = f"{shown} AND (opens_at < %s OR (opens_at = %s AND id < %s))"
     return await _read_events(database, where + order, (opens_at, opens_at, event_id, most))
 
 
@@ -268,6 +284,10 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             provider=row["provider"],
             called_off_at_ms=to_ms(row["called_off_at"]) if row["called_off_at"] else None,
             called_off_reason=row["called_off_reason"] or "",
+            revision=row["revision"],
+            overbooking_percent=row["overbooking_percent"],
+            description=row["description"],
+            archived=row["archived_at"] is not None,
         )
         for row in rows
     ]
@@ -296,7 +316,8 @@ async def set_state(database: Database, redis: Redis, event: Event, state: str, 
 
 async def not_closed(database: Database) -> list[int]:
     """The ids of events that are not closed as far as the books know, whoever looks after them in Redis."""
-    return [row["id"] for row in await database.fetch_all("SELECT id FROM events WHERE state <> 'closed'")]
+    rows = await database.fetch_all("SELECT id FROM events WHERE state NOT IN ('closed', 'draft')")
+    return [row["id"] for row in rows]
 
 
 async def follow_redis(database: Database, redis: Redis, event_ids: Sequence[int]) -> None:
@@ -373,20 +394,20 @@ def check_not_over(event: Event) -> None:
         raise SaleClosed
 
 
-async def read_sale(redis: Redis, event: Event) -> tuple[str, dict[int, Stock], str]:
-    """A sale's state, its stock by sku id, and the organiser's words; from the books once it is purged.
+async def read_sale(redis: Redis, event: Event) -> tuple[str, dict[int, Stock], str, str]:
+    """A sale's state, its stock by sku id, the organiser's words while it is paused, and those to everybody.
 
-    Raises NotReady.
+    From the books once it is purged. Raises NotReady.
     """
     if event.purged:
-        return "closed", {sku.id: last_stock(sku) for sku in event.skus}, ""
+        return "closed", {sku.id: last_stock(sku) for sku in event.skus}, "", ""
     async with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hmget(key(event.id, "sale"), ["ready", "state", "notice"])
+        pipeline.hmget(key(event.id, "sale"), ["ready", "state", "notice", "message"])
         pipeline.hgetall(key(event.id, "stock"))
-        (ready, state, notice), fields = await pipeline.execute()
+        (ready, state, notice, message), fields = await pipeline.execute()
     if ready != "1":
         raise NotReady
-    return state, parse_stock(fields), notice or ""
+    return state, parse_stock(fields), notice or "", message or ""
 
 
 def last_stock(sku: Sku) -> Stock:

@@ -163,6 +163,7 @@ class RankTable:
     stock: dict[int, Stock]
     ranks: list[int]
     standings: list[int]
+    message: str = ""  # of the organiser, to everybody
 
     def place(self, standing: int) -> int:
         """How many are ahead of a standing: exact for the first 100, else to within 2% (never too few)."""
@@ -179,7 +180,7 @@ class RankTable:
 async def rank_table(redis: Redis, event_id: int) -> RankTable:
     """The rank table, at a cost that hardly grows with the queue. Raises NotReady."""
     answer = await scripts.run(redis, "rank_table", keys(event_id, "sale", "stock", "lobby", "entrants", "queue"))
-    state, rate_per_minute, lobby, waiting, fields, pairs, room, pass_ttl_seconds, pace, age_ms = answer
+    state, rate_per_minute, lobby, waiting, fields, pairs, room, pass_ttl_seconds, pace, age_ms, message = answer
     stock = parse_stock(dict(zip(fields[::2], fields[1::2], strict=True)))
     return RankTable(
         public_state(state, stock),
@@ -189,4 +190,5 @@ async def rank_table(redis: Redis, event_id: int) -> RankTable:
         stock,
         pairs[::2],
         pairs[1::2],
+        message,
     )

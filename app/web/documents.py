@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute, Route
 from app.ids import ID, ORDER_ID
 from app.live import shapes
 from app.live.closing import CLOSES
+from app.organisers.exports import EXPORTS
 from app.organisers.snapshot import Snapshot
 from app.sale.catalog import SLUG
 from app.web.http import JSON_LINES, Json
 from app.web.problems import KINDS, MEDIA_TYPE
-from app.web.promises import ANYWHERE, PROMISES, JsonLines, Promise, promise
+from app.web.promises import ANYWHERE, PROMISES, JsonLines, Promise, Text, promise
 from app.web.routing import Resource
 
 TITLE = "Ticket Craze"
@@ -34,6 +35,7 @@ PATH_PARAMETERS = {
     "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "request_id": ("A refund request's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
+    "export": ("What is exported.", {"enum": [f"{name}.csv" for name in EXPORTS]}),
     "provider": ("A payment provider.", {"type": "string"}),
     "code": ("A problem's code.", {"enum": sorted(KINDS)}),
 }
@@ -102,7 +104,7 @@ def openapi(routes: Routes) -> dict[str, Any]:
         type_.of if isinstance(type_, JsonLines) else type_
         for told in promised.values()
         for type_ in (*told.answers.values(), told.body)
-        if type_
+        if type_ and not isinstance(type_, Text)
     ]
     schemas, components = _schemas([*types, ProblemDetails])
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -180,6 +182,8 @@ def _answer(status: int, type_: Any, told: Promise, schemas: dict[Any, Any]) -> 
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if type_ is str:
         answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif isinstance(type_, Text):
+        answer["content"] = {type_.media_type: {"schema": {"type": "string"}}}
     elif isinstance(type_, JsonLines):
         line = {"type": "string", "contentMediaType": "application/json", "contentSchema": schemas[repr(type_.of)]}
         answer["content"] = {JSON_LINES: {"schema": {"type": "string"}, "x-line": line}}

@@ -47,9 +47,9 @@ class Events:
                 raise UnknownEvent(name)
             return await asyncio.shield(self._look_up(name))
         event, read_at = self._known[name]
-        if now - read_at > FRESH_SECONDS:
+        if now - read_at > FRESH_SECONDS or read_at < 0:
             lookup = self._look_up(name)
-            if now - read_at > OLD_SECONDS:
+            if now - read_at > OLD_SECONDS or read_at < 0:
                 await asyncio.wait([lookup], timeout=OLD_WAIT_SECONDS)
                 event = self._known.get(name, (event, 0))[0]
         return event
@@ -60,6 +60,12 @@ class Events:
             await asyncio.wait([under_way])  # it may have read what was there before
         with suppress(UnknownEvent, DatabaseUnavailable):
             await asyncio.shield(self._look_up(name))
+
+    def outdate(self, event_id: int) -> None:
+        """Whoever asks for this event next has it read again: it was changed, by whichever process."""
+        for name, (event, _) in self._known.items():
+            if event.id == event_id:
+                self._known[name] = event, -OLD_SECONDS
 
     def close(self) -> None:
         """Ends the look-ups under way."""

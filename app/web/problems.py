@@ -68,6 +68,12 @@ KINDS = {
             "Which of the two is wrong is not told. After several tries there is a pause: 429 says how long.",
         ),
         Kind(
+            "factor_needed",
+            401,
+            "The password is right, and a code is needed too.",
+            "Send `totp`: the code that the authenticator shows now, which is good once, or a recovery code.",
+        ),
+        Kind(
             "bad_signature",
             401,
             "This report is not signed as it should be.",
@@ -212,6 +218,30 @@ KINDS = {
             409,
             "This ticket was used already.",
             "`used_at` and `gate` say when and where it was let in. A ticket lets one in once.",
+        ),
+        Kind(
+            "changed",
+            409,
+            "Somebody else changed this meanwhile.",
+            "`event` is how it stands now. Look at it, and send the change with its `revision` in `If-Match`.",
+        ),
+        Kind(
+            "in_use",
+            409,
+            "So many tickets cannot be withdrawn.",
+            "`taken` of the kind `sku_id` are held or sold: it cannot have fewer. Held ones may come back.",
+        ),
+        Kind(
+            "not_scheduled",
+            409,
+            "The opening is over, so it cannot be moved.",
+            "Pause the sale instead, or leave its opening as it is.",
+        ),
+        Kind(
+            "not_a_draft",
+            409,
+            "Only a draft can be published or deleted.",
+            "An event that was on sale stays in the books: close it, and archive it.",
         ),
         Kind(
             "not_open",

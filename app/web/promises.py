@@ -83,6 +83,15 @@ REPEAT_KEY = Parameter(
 )
 
 
+class Text(msgspec.Struct, frozen=True):
+    """An answer that is text of another media type than JSON."""
+
+    media_type: str
+
+
+CSV = Text("text/csv")
+
+
 class JsonLines(msgspec.Struct, frozen=True):
     """An answer of many lines, each of which is JSON of this type."""
 

@@ -103,9 +103,9 @@ class Sales:
         )
 
     async def _read(self, event: Event) -> EventFacts:
-        state, stock, notice = await read_sale(self._redis, event)
+        state, stock, notice, message = await read_sale(self._redis, event)
         said = notice if state == "paused" else event.called_off_reason or None
-        return event_facts(event, public_state(state, stock), stock, said)
+        return event_facts(event, public_state(state, stock), stock, said, message or None)
 
     async def _read_list(self, most: int, before: tuple[int, int] | None) -> EventList:
         events = await list_events(self._database, most + 1, before)

@@ -16,6 +16,7 @@ from app.organisers.sessions import Sessions
 from app.organisers.watching import Watching
 from app.payments.providers import Providers
 from app.sale.catalog import Event
+from app.sale.events import UnknownEvent
 from app.settings import Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
@@ -53,7 +54,15 @@ class Services:
         BORROWED.set(self.database.borrowed)
 
     async def event(self, slug: str) -> Event:
-        """The event with this slug; see Events.get. Redis knows its state that counts."""
+        """The event with this slug, unless it is a draft; see Events.get. Redis knows its state that counts."""
+        event = await self.events.get(slug)
+        if event.state == "draft":
+            raise UnknownEvent(slug)
+        return event
+
+    async def event_for_organisers(self, slug: str) -> Event:
+        """The event with this slug, a draft too, as it is now: the books are asked unless they do not answer."""
+        await self.events.refresh(slug)
         return await self.events.get(slug)
 
     async def event_by_id(self, event_id: int) -> Event:

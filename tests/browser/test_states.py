@@ -1,18 +1,15 @@
 """Every page and state, as it looks: nothing shuts anybody out, nothing that matters is hidden or out of view."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from tests.browser.axe import AXE, findings
 from tests.browser.conftest import PHONE
 from tests.browser.states import State, World
 from tests.world.stack import Stack
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 ZOOMED: ViewportSize = {"width": 640, "height": 400}  # what 1280 x 800 leaves at 200%
 LANDSCAPE: ViewportSize = {"width": 844, "height": 390}
@@ -36,18 +33,6 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(15_000)
     yield context
     context.close()
-
-
-def findings(page: Page, rules: list[str] | None = None) -> list[str]:
-    """What axe finds: the rule and the elements."""
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
-    if rules:
-        options["runOnly"] = {"type": "rule", "values": rules}
-    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
-    return [
-        f"{violation['id']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
-        for violation in found["violations"]
-    ]
 
 
 def test_axe_finds_nothing_on_any_page(stack: Stack, states: list[State], context: BrowserContext) -> None:

@@ -24,6 +24,7 @@ HEARD = {
     "admit": {"admitted", "lapsed"},
     "leave": {"left"},
     "set_state": {"sale"},
+    "configure": {"sale"},
     "draw_end": {"sale"},
 }
 

@@ -26,6 +26,7 @@ HEX_64 = re.compile(r"[0-9a-f]{64}")  # a digest or a secret of ours
 BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what carries them
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
 FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
+CODE = re.compile(r"[0-9a-f]{4}-[0-9a-f]{4}")  # of an order's id
 KEY_ID = re.compile(r"[0-9a-f]{12}")  # app.organisers.keys makes them
 PROVIDER = re.compile("|".join(PROVIDER_NAMES))
 
@@ -33,6 +34,9 @@ PROVIDER = re.compile("|".join(PROVIDER_NAMES))
 FORMS = {
     "events.slug": (SLUG, "night-of-lights"),
     "orders.id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "orders.code": (CODE, "00ff-0ab1"),
+    "order_notes.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "order_notes.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "orders.buyer_id": (BUYER, "0a" * 16),
     "orders.status": (WORD, "PENDING"),
     "order_items.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
@@ -59,6 +63,8 @@ FORMS = {
     "inventory_audit.ref_id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
     "inventory_audit.reason": (WORD, "PLACED"),
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),
+    "admin_recovery_codes.code_hash": (HEX_64, "0a" * 32),
+    "access_codes.code_hash": (HEX_64, "0a" * 32),
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
     "figures.name": (FIGURE, "orders:PENDING"),
@@ -72,6 +78,9 @@ OTHERWISE = {
     "admins.name": "utf8mb4_bin",
     "admin_sessions.admin": "utf8mb4_bin",
     "admin_roles.admin": "utf8mb4_bin",
+    "admin_log.who": "utf8mb4_bin",
+    "admin_factors.admin": "utf8mb4_bin",
+    "admin_recovery_codes.admin": "utf8mb4_bin",
     "api_keys.admin": "utf8mb4_bin",
 }
 

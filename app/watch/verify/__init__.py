@@ -64,8 +64,9 @@ async def verify(
 
     Raises RedisError, DatabaseUnavailable, KafkaUnavailable.
     """
-    listed = [event] if event else await list_events(database, MOST_EVENTS)
-    events = [event for event in listed if not event.purged]  # Redis has nothing more to say of the others
+    listed = [event] if event else await list_events(database, MOST_EVENTS, for_organisers=True)
+    # Redis has nothing to say of the others: nothing yet, or nothing more.
+    events = [event for event in listed if not event.purged and event.state != "draft"]
     event_id = event.id if event else None
     if at_rest_seconds is None:
         return (await _check_always(redis, database, events, event_id))[:6]

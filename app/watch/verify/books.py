@@ -96,7 +96,9 @@ class Books:
     async def stock(self) -> dict[int, Stock]:
         """The stock by sku id, as the books have it."""
         rows = await self._connection.fetch_all(
-            "SELECT id, capacity, held, sold, price FROM skus WHERE (%s IS NULL OR event_id = %s)", self._event
+            "SELECT s.id, s.capacity, s.held, s.sold, s.price FROM skus s JOIN events e ON e.id = s.event_id"
+            " WHERE e.state <> 'draft' AND (%s IS NULL OR e.id = %s)",
+            self._event,
         )
         return {
             row["id"]: Stock(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.ids import event_of
 from app.organisers.access import EVERY_EVENT, Admin, Permission
 from app.organisers.log import Deed
+from app.sale.events import UnknownEvent
 from app.web.admin.session import admin_of, caller_address, to_login
 from app.web.callers import Handler, only_for
 from app.web.problems import Problem
@@ -88,7 +89,11 @@ async def _event_of(connection: HTTPConnection) -> int:
     """The event that the address names; 0 for none. Raises UnknownEvent, Problem `not_found`."""
     named = connection.path_params
     if "slug" in named:
-        return (await services_of(connection).event(named["slug"])).id
+        services, slug = services_of(connection), named["slug"]
+        try:
+            return (await services.events.get(slug)).id
+        except UnknownEvent:  # it may have been created in another process a moment ago
+            return (await services.event_for_organisers(slug)).id
     if "order_id" in named:
         try:
             return event_of(named["order_id"])

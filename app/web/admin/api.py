@@ -9,9 +9,11 @@ from starlette.responses import Response
 from app.organisers.access import Admin
 from app.organisers.history import STEPS, History, first_ms, history_of, read_history, step_for
 from app.organisers.snapshot import Snapshot
-from app.sale.events import NotOpen, read_sale, set_state
+from app.sale.changing import NotADraft, publish_event
+from app.sale.events import NotOpen, note, read_sale, set_state
 from app.units import now_ms
 from app.web.admin.access import allowed, record
+from app.web.admin.events import etag_of
 from app.web.http import Json, read_json, read_time
 from app.web.problems import Problem, invalid
 from app.web.promises import TIME, Parameter, promise
@@ -22,8 +24,10 @@ from app.web.services import services_of
 @allowed("view")
 async def get_snapshot(request: Request, admin: Admin) -> Response:
     services = services_of(request)
-    event = await services.event(request.path_params["slug"])
-    return Json(await services.dashboard.snapshot(event))
+    event = await services.event_for_organisers(request.path_params["slug"])  # for the ETag, as it is now
+    answer = Json(await services.dashboard.snapshot(event))
+    answer.headers["ETag"] = etag_of(event)
+    return answer
 
 
 FROM = Parameter("from", "query", "Since when; from the beginning without it.", TIME)
@@ -53,23 +57,39 @@ def _read_step(request: Request) -> int | None:
 
 
 class SetState(msgspec.Struct, forbid_unknown_fields=True):
-    """The body that opens, pauses or closes a sale."""
+    """The body that opens, pauses or closes a sale; `scheduled` puts a draft on sale."""
 
-    state: Literal["open", "paused", "closed"]
+    state: Literal["scheduled", "open", "paused", "closed"]
     notice: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
-@promise("Opens, pauses or closes a sale, at once.", {200: Snapshot}, "not_open", body=SetState)
+@promise(
+    "Opens, pauses or closes a sale, at once; or puts a draft on sale.",
+    {200: Snapshot},
+    "not_open",
+    "not_a_draft",
+    "closed",
+    body=SetState,
+)
 @allowed("run")
 async def post_state(request: Request, admin: Admin) -> Response:
     services = services_of(request)
-    event = await services.event(request.path_params["slug"])
+    event = await services.event_for_organisers(request.path_params["slug"])
     wanted = await read_json(request, SetState)
-    was, _, before = await read_sale(services.redis, event)
-    try:
-        await set_state(services.database, services.redis, event, wanted.state, wanted.notice or "", str(admin))
-    except NotOpen:
-        raise Problem("not_open") from None
+    if event.state == "draft" or wanted.state == "scheduled":
+        try:
+            event = await publish_event(services.database, services.redis, event)
+        except NotADraft:
+            raise Problem("not_a_draft") from None
+        await note(services.database, event.id, f"{admin} put the event on sale")
+    was, _, before, _ = await read_sale(services.redis, event)
+    if wanted.state != "scheduled":
+        try:
+            await set_state(
+                services.database, services.redis, event, wanted.state, wanted.notice or "", str(admin)
+            )
+        except NotOpen:
+            raise Problem("not_open") from None
     became = {"state": wanted.state, "notice": wanted.notice or ""}
     await record(request, admin, "state", event.id, was={"state": was, "notice": before}, became=became)
     await services.events.refresh(event.slug)

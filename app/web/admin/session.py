@@ -12,7 +12,7 @@ from app.live.shapes import AdminSession
 from app.organisers.access import Admin
 from app.organisers.accounts import MOST_PASSWORD, TooBusy, canonical_name
 from app.organisers.keys import KEY_PREFIX
-from app.organisers.login import SignedIn, TooManyTries, Visitor, WrongPassword
+from app.organisers.login import FactorNeeded, SignedIn, TooManyTries, Visitor, WrongPassword
 from app.organisers.sessions import ABSOLUTE_SECONDS, TooManyKeys
 from app.tokens import DEVICE_SECONDS, BadToken, Device
 from app.web.addresses import address_of, address_prefix
@@ -27,15 +27,16 @@ from app.web.services import services_of
 ADMIN_COOKIE = "tc_admin"
 DEVICE_COOKIE = "tc_admin_device"  # stays when the session ends: see app/organisers/login.py
 MOST_NAME = 200
+MOST_CODE = 32
 BUSY_SECONDS = 1
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
-    """What an admin signs in with. `totp` is for accounts with a second factor; there are none yet."""
+    """What an admin signs in with. `totp` is for those with a second factor: a code of it, or a recovery code."""
 
     user: Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
     password: Annotated[str, msgspec.Meta(max_length=MOST_PASSWORD)]
-    totp: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    totp: Annotated[str, msgspec.Meta(max_length=MOST_CODE)] | None = None
 
 
 def _secret_of(connection: HTTPConnection) -> str | None:
@@ -91,10 +92,14 @@ async def login(request: Request) -> Response:
         form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
     except ValueError:
         raise invalid("there are too many fields") from None
-    name, password, next_ = (form.get(field, [""])[0] for field in ("user", "password", "next"))
+    name, password, code, next_ = (form.get(field, [""])[0] for field in ("user", "password", "totp", "next"))
     next_ = _inside(next_[:MOST_NAME])
     try:
-        signed_in = await _sign_in(request, name, password)
+        signed_in = await _sign_in(request, name, password, code[:MOST_CODE])
+    except FactorNeeded:
+        error = "This code is not good, or was used already." if code else None
+        shown = {"user": name[:MOST_NAME], "with_factor": True, "next": next_}
+        return page("admin/login.html", 403 if code else 200, error=error, **shown)
     except WrongPassword:
         error = "This name and password do not belong together."
         return page("admin/login.html", 403, error=error, next=next_)
@@ -112,13 +117,16 @@ async def login(request: Request) -> Response:
     "Signs an organiser in, for programs and scripts.",
     {200: AdminSession},
     "wrong_password",
+    "factor_needed",
     "too_many",
     body=Credentials,
 )
 async def create_session(request: Request) -> Response:
     credentials = await read_json(request, Credentials)
     try:
-        signed_in = await _sign_in(request, credentials.user, credentials.password)
+        signed_in = await _sign_in(request, credentials.user, credentials.password, credentials.totp or "")
+    except FactorNeeded:
+        raise Problem("factor_needed") from None
     except WrongPassword:
         raise Problem("wrong_password") from None
     except TooManyTries as refused:
@@ -160,14 +168,14 @@ async def _end(request: Request, response: Response) -> None:
     delete_cookie(request, response, ADMIN_COOKIE)
 
 
-async def _sign_in(request: Request, typed_name: str, password: str) -> SignedIn:
+async def _sign_in(request: Request, typed_name: str, password: str, code: str) -> SignedIn:
     name = canonical_name(typed_name[:MOST_NAME])
     visitor = Visitor(
         address=address_prefix(caller_address(request)),
         user_agent=request.headers.get("user-agent", ""),
         device_id=_device_id(request, name),
     )
-    signed_in = await services_of(request).login.sign_in(name, password, visitor)
+    signed_in = await services_of(request).login.sign_in(name, password, visitor, code)
     if before := _secret_of(request):  # whoever signs in again goes on with the new session alone
         await services_of(request).sessions.end(before)
     return signed_in

@@ -40,6 +40,18 @@ export function soldOutAt(history, sku) {
   return gone <= 0 || remaining <= 0 ? null : to.at + (remaining / gone) * ms;
 }
 
+// What the server remembers of the sale, as samples like ours.
+export const recalled = ({ points }) => points.map(({ at, figures }) => ({ at: Date.parse(at), ...figures }));
+
+// The server's samples and then our own, from a time on: what a chart of the whole sale is drawn from.
+export function joined(past, recent, windowMs) {
+  const first = recent[0]?.at ?? Infinity;
+  const all = [...past.filter(({ at }) => at < first), ...recent];
+  const from = all.at(-1).at - windowMs;
+  const inside = all.findIndex(({ at }) => at >= from);
+  return inside > 0 ? [{ ...all[inside - 1], at: from }, ...all.slice(inside)] : all;
+}
+
 export const keep = (key, history) => sessionStorage.setItem(key, JSON.stringify(history));
 export const recall = (key) => JSON.parse(sessionStorage.getItem(key) ?? "[]").filter((sample) => sample.passed);
 export { STAGES, WINDOW_MS };

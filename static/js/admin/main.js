@@ -9,7 +9,7 @@ import { clock, dayAndHour, hourOf, learnServerTime, serverNowMs, span } from ".
 import catalogue from "./catalogue.js";
 import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
-import { add, flowPerMinute, keep, recall, sampleOf, soldOutAt, STAGES } from "./history.js";
+import { add, flowPerMinute, joined, keep, recall, recalled, sampleOf, soldOutAt, STAGES } from "./history.js";
 
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
 const FEED_ROWS = 40;
@@ -23,6 +23,10 @@ let history = recall(historyKey);
 let snapshot = first;
 let link = "connecting";
 let live = null;
+let past = [];
+let range = "all";
+const RANGES = { all: Infinity, hour: 3_600_000, ten: 600_000 };
+const TROUBLE_EVERY_MS = 10_000;
 
 function take(next) {
   snapshot = next;
@@ -46,10 +50,11 @@ function show() {
     success: rate ? phrase("money.rate", { percent: ((100 * cash.charges_completed) / rate).toFixed(1) }) : phrase("none"),
     success_words: rate ? phrase("money.declined", { failed: cash.charges_failed, all: rate }) : phrase("money.none"),
     ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? phrase("none") : count(trust[name])])),
-    notice: event.notice ?? "",
+    notice: event.notice ?? "", message: event.message ?? "",
+    allowed: phrase("allowed", { rate: event.rate_per_minute, room: event.room }), held_back: phrase(`held_back.${snapshot.pace.held_back_by}`),
     trouble: phrase("trouble", { n: trouble.in_review }), refused: phrase("trouble.refused", { n: trouble.refused_refunds }),
   });
-  setFlags({ paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review + trouble.refused_refunds > 0 });
+  setFlags({ message: Boolean(event.message), paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review + trouble.refused_refunds > 0 });
   setRows($("[data-trouble]"), "trouble-row", trouble.orders.map((order) => [
     order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), when: dayAndHour(order.expires_at) }),
   ]));
@@ -78,7 +83,7 @@ function showSkus() {
     setText($("[data-revenue]", row), money(sku.revenue, sku.currency));
     setText($("[data-out]", row), outWords(sku, outAt[i]));
   });
-  const { from, now, until } = sellThrough($("#sell"), history, snapshot.skus, outAt);
+  const { from, now, until } = sellThrough($("#sell"), joined(past, history, RANGES[range]), snapshot.skus, outAt);
   setSlots({ chart_from: phrase("chart.from", { age: span(now - from) }), chart_until: phrase("chart.until", { left: span(until - now) }) });
 }
 
@@ -129,5 +134,29 @@ live = keepLive({
   },
 });
 setInterval(showLink, 1000);
+
+async function remember() {
+  past = recalled(await call("GET", `${path}/history`));
+  show();
+}
+
+async function countTrouble() {
+  const { count: n } = await call("GET", `${path}/trouble`);
+  const badge = $("[data-badge]");
+  if (!badge) return;
+  badge.hidden = !n;
+  setText(badge, count(n));
+}
+
+for (const button of $$("[data-range]")) {
+  button.addEventListener("click", () => {
+    range = button.dataset.range;
+    for (const other of $$("[data-range]")) other.setAttribute("aria-pressed", other === button);
+    show();
+  });
+}
+remember().catch(() => {}); // the chart begins with what this page has seen
+countTrouble().catch(() => {});
+setInterval(() => countTrouble().catch(() => {}), TROUBLE_EVERY_MS);
 addEventListener("resize", show);
 addEventListener("pagehide", () => keep(historyKey, history));

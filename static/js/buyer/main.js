@@ -74,6 +74,7 @@ function showOrder({ mine, view }) {
     strip.hidden = view === "confirmed" || !mine.length;
     if (mine.length) strip.href = `/orders/${mine[0].order_id}`;
   }
+  showMessage();
   for (const line of $$("[data-order-line]")) line.hidden = !order;
   if (!order) return;
   const rows = order.items.map((item) => [`${item.quantity} × ${item.name}`, "", money(item.price * item.quantity, order.currency)]);
@@ -81,6 +82,16 @@ function showOrder({ mine, view }) {
   for (const list of $$("[data-payments]")) setRows(list, "payment-row", order.payments.map((p) => [phrase(`payment.${p.status}`), money(p.amount, p.currency)]));
   for (const list of $$("[data-admit]")) setRows(list, "admit-row", order.items.map((item) => [item.name, `× ${item.quantity}`]));
   for (const anchor of $$("[data-order-link]")) anchor.href = `/orders/${order.order_id}`;
+}
+
+// What the organiser tells everybody, read out once.
+function showMessage() {
+  const box = $("[data-message]");
+  const text = state.event.message ?? "";
+  if (!box || $("span", box).textContent === text) return;
+  box.hidden = !text;
+  setText($("span", box), text);
+  if (text) say(text);
 }
 
 // The line from where this browser first saw the place to the front.

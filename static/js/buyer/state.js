@@ -23,7 +23,7 @@ export function reduce(state, frame, nowMs) {
     case "stock": {
       const known = new Map(frame.skus.map((sku) => [String(sku.id), sku]));
       const skus = (state.event.skus ?? []).map((sku) => ({ ...sku, ...known.get(String(sku.id)) }));
-      return withEvent(state, { sale: frame.sale, skus }, nowMs);
+      return withEvent(state, { sale: frame.sale, skus, message: frame.message }, nowMs);
     }
     case "order": {
       const { type, ...fields } = frame;

@@ -1,0 +1,271 @@
+"""Orders as organisers look for them, and one order's whole life. Every search is by an index, and by cursor."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from msgspec import Struct
+
+from app.ids import ORDER_ID, new_id, short_code
+from app.infra.mysql import Connection, Database, Row, in_list
+from app.live.shapes import Money, Time
+from app.orders.lifecycle import Order
+from app.orders.reading import read_orders
+from app.organisers.access import Admin
+from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
+
+MOST_TIMELINE: Final = 500
+MAX_NOTE_CHARACTERS: Final = 1_000
+STATUSES: Final = (
+    "PENDING", "CONFIRMED", "EXPIRED", "CANCELED", "REVIEW", "REJECTED", "PARTIALLY_REFUNDED", "REFUNDED",
+)  # fmt: skip
+_RANDOM_ID = re.compile(r"[0-9a-f]{32}")  # a buyer's, or a ticket's
+_BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
+_CODE = re.compile(r"[0-9a-f]{4}-?[0-9a-f]{4}")
+
+
+class OrderRow(Struct, frozen=True):
+    """An order in a list."""
+
+    order_id: str
+    code: str
+    buyer_id: str
+    status: str
+    total: Money
+    currency: str
+    tickets: int
+    placed_at: Time
+    updated_at: Time
+
+
+class OrderRows(Struct, frozen=True):
+    """Orders, newest first. `next` is the cursor of the next ones; null: there are no more."""
+
+    orders: list[OrderRow]
+    next: str | None
+
+
+class Step(Struct, frozen=True):
+    """Something that happened to an order. `kind`: order | stock | payment | ticket | note | organiser."""
+
+    at: Time
+    kind: str
+    text: str
+
+
+class OrderLine(Struct, frozen=True):
+    """A line of an order, at the price that the buyer was shown."""
+
+    sku_id: int
+    name: str
+    quantity: int
+    price: Money
+
+
+class OrderPayment(Struct, frozen=True):
+    """An attempt to charge, or a refund of the charge `parent_id`."""
+
+    payment_id: str
+    kind: str
+    parent_id: str | None
+    provider: str
+    transaction_id: str | None
+    amount: Money
+    currency: str
+    status: str
+    created_at: Time
+
+
+class OrderLife(Struct, frozen=True):
+    """One order with everything that is known of it; its `timeline` newest first."""
+
+    order_id: str
+    code: str
+    event: str
+    buyer_id: str
+    status: str
+    version: int
+    total: Money
+    currency: str
+    placed_at: Time
+    expires_at: Time
+    items: list[OrderLine]
+    payments: list[OrderPayment]
+    timeline: list[Step]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: `q` is an order's id, its beginning or its code, a buyer's id or a ticket's."""
+
+    q: str = ""
+    status: str = ""
+    from_ms: int | None = None
+    until_ms: int | None = None
+    cursor: str = ""
+
+
+async def search_orders(database: Database, event_id: int, search: Search, most: int) -> OrderRows:
+    """The orders of an event that are looked for, newest first."""
+    wheres: list[tuple[str, Any]] = [("o.event_id = %s", event_id)]
+    if search.status:
+        wheres.append(("o.status = %s", search.status))
+    if search.cursor:
+        wheres.append(("o.id < %s", search.cursor))
+    if search.from_ms is not None:
+        wheres.append(("o.id >= %s", first_id(search.from_ms)))
+    if search.until_ms is not None:
+        wheres.append(("o.id < %s", first_id(search.until_ms)))
+    async with database.connection() as connection:
+        if search.q.strip():
+            wheres.append(await _where(connection, search.q))
+        rows = await connection.fetch_all(
+            "SELECT o.id, o.buyer_id, o.status, o.total, o.currency, o.placed_at, o.updated_at FROM orders o"  # noqa: S608
+            f" WHERE {' AND '.join(where for where, _ in wheres)} ORDER BY o.id DESC LIMIT %s",
+            (*(value for _, value in wheres), most + 1),
+        )
+        found = rows[:most]
+        tickets = await _tickets(connection, [row["id"] for row in found])
+    return OrderRows(
+        [
+            OrderRow(
+                order_id=row["id"],
+                code=short_code(row["id"]),
+                buyer_id=row["buyer_id"],
+                status=row["status"],
+                total=to_minor(row["total"]),
+                currency=row["currency"],
+                tickets=tickets.get(row["id"], 0),
+                placed_at=iso(to_ms(row["placed_at"])),
+                updated_at=iso(to_ms(row["updated_at"])),
+            )
+            for row in found
+        ],
+        found[-1]["id"] if len(rows) > most else None,
+    )
+
+
+def first_id(at_ms: int) -> str:
+    """No order that was placed then or later has an id before this."""
+    digits = f"{max(0, at_ms):012x}"
+    return f"{digits[:8]}-{digits[8:12]}"
+
+
+async def _where(connection: Connection, q: str) -> tuple[str, str]:
+    """The condition for what was typed; one that nothing fulfils for what nothing is called."""
+    text = q.strip().lower()
+    if ORDER_ID.fullmatch(text):
+        return "o.id = %s", text
+    if _RANDOM_ID.fullmatch(text):
+        ticket = await connection.fetch_one("SELECT order_id FROM tickets WHERE id = %s", (text,))
+        return ("o.id = %s", ticket["order_id"]) if ticket else ("o.buyer_id = %s", text)
+    if _CODE.fullmatch(text):
+        code = text.replace("-", "")
+        return "o.code = %s", f"{code[:4]}-{code[4:]}"
+    if _BEGINNING.fullmatch(text):
+        return "o.id LIKE %s", f"{text}%"
+    return "o.id = %s", ""
+
+
+async def _tickets(connection: Connection, order_ids: Sequence[str]) -> dict[str, int]:
+    if not order_ids:
+        return {}
+    rows = await connection.fetch_all(
+        "SELECT order_id, SUM(quantity) AS tickets FROM order_items"  # noqa: S608
+        f" WHERE order_id IN {in_list(order_ids)} GROUP BY order_id",
+        order_ids,
+    )
+    return {row["order_id"]: int(row["tickets"]) for row in rows}
+
+
+async def order_life(database: Database, order_id: str) -> OrderLife | None:
+    """An order with all that is known of it; None where the books do not have it."""
+    async with database.connection() as connection:
+        orders = await read_orders(connection, "id = %s", (order_id,))
+        if not orders:
+            return None
+        order = orders[0]
+        event = await connection.fetch_one("SELECT slug FROM events WHERE id = %s", (order.event_id,))
+        names = {
+            row["id"]: row["name"]
+            for row in await connection.fetch_all(
+                "SELECT id, name FROM skus WHERE event_id = %s", (order.event_id,)
+            )
+        }
+        steps = await _steps(connection, order, names)
+    return OrderLife(
+        order_id=order.id,
+        code=short_code(order.id),
+        event=event["slug"] if event else "",
+        buyer_id=order.buyer_id,
+        status=order.status,
+        version=order.version,
+        total=order.total_minor,
+        currency=order.currency,
+        placed_at=iso(order.placed_at_ms),
+        expires_at=iso(order.expires_at_ms),
+        items=[OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor) for i in order.items],
+        payments=[
+            OrderPayment(
+                p.id,
+                p.kind,
+                p.parent_id,
+                p.provider,
+                p.transaction_id,
+                p.amount_minor,
+                p.currency,
+                p.status,
+                iso(p.created_at_ms),
+            )
+            for p in order.payments
+        ],
+        timeline=[Step(iso(at_ms), kind, text) for at_ms, kind, text in sorted(steps, reverse=True)],
+    )
+
+
+_Steps = list[tuple[int, str, str]]
+
+
+async def _steps(connection: Connection, order: Order, names: dict[int, str]) -> _Steps:
+    """All that is written down about an order, wherever: when, of which kind, in words."""
+    steps: _Steps = [(order.placed_at_ms, "order", "Placed")]
+    for row in await _rows(connection, "inventory_audit", "created_at", "ref_id", order.id):
+        quantity = f"{abs(row['change_qty'])} of {names.get(row['sku_id'], row['sku_id'])}"
+        words = "taken out of sale" if row["change_qty"] < 0 else "back on sale"
+        steps.append((to_ms(row["created_at"]), "stock", f"{quantity} {words}: {row['reason']}"))
+    for row in await _rows(connection, "payments", "created_at", "order_id", order.id):
+        what = "Charge" if row["kind"] == "CHARGE" else "Refund"
+        amount = money_text(to_minor(row["amount"]), row["currency"])
+        steps.append((to_ms(row["created_at"]), "payment", f"{what} of {amount} at {row['provider']}: begun"))
+        if row["updated_at"] > row["created_at"] or row["status"] not in ("PENDING", "REFUND_PENDING"):
+            steps.append((to_ms(row["updated_at"]), "payment", f"{what} of {amount}: {row['status']}"))
+    for row in await _rows(connection, "tickets", "issued_at", "order_id", order.id):
+        name = f"Ticket {row['number']} of {names.get(row['sku_id'], row['sku_id'])}"
+        steps.append((to_ms(row["issued_at"]), "ticket", f"{name}: issued"))
+        if row["ended_at"]:
+            where = f" at {row['gate']}" if row["gate"] else ""
+            steps.append((to_ms(row["ended_at"]), "ticket", f"{name}: {row['status']}{where}"))
+    for row in await _rows(connection, "order_notes", "at", "order_id", order.id):
+        steps.append((to_ms(row["at"]), "note", f"{row['who']}: {row['text']}"))
+    for row in await connection.fetch_all(
+        "SELECT at, who, action FROM admin_log WHERE event_id = %s AND subject = %s ORDER BY seq DESC LIMIT %s",
+        (order.event_id, order.id, MOST_TIMELINE),
+    ):
+        steps.append((to_ms(row["at"]), "organiser", f"{row['who']}: {row['action']}"))
+    return steps
+
+
+async def _rows(connection: Connection, table: str, time: str, column: str, order_id: str) -> list[Row]:
+    return await connection.fetch_all(
+        f"SELECT * FROM {table} WHERE {column} = %s ORDER BY {time} DESC LIMIT %s",  # noqa: S608  # of this file
+        (order_id, MOST_TIMELINE),
+    )
+
+
+async def add_note(database: Database, order_id: str, admin: Admin, text: str) -> None:
+    """Notes something of an order."""
+    await database.execute(
+        "INSERT INTO order_notes (id, order_id, at, who, text) VALUES (%s, %s, %s, %s, %s)",
+        (new_id(), order_id, to_datetime(now_ms()), str(admin)[:140], text),
+    )

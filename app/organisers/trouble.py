@@ -1,0 +1,106 @@
+"""What waits for somebody: a list that is empty on a good night."""
+
+from typing import Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from app.infra.mysql import Connection, Database
+from app.live.shapes import Time
+from app.orders.refused import read_refused
+from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
+
+MOST_OF_A_KIND: Final = 50
+STUCK_MS: Final = 30 * 60_000
+
+
+class TroubleItem(Struct, frozen=True):
+    """Something that somebody has to see to."""
+
+    kind: Literal["verdict", "dead_letters", "review", "refused_refund", "late_money", "stuck_refund"]
+    text: str
+    since: Time | None
+    order_id: str | UnsetType = UNSET
+
+
+class TroubleList(Struct, frozen=True):
+    """All of it, the most pressing first. `count` is what the badge shows."""
+
+    count: int
+    items: list[TroubleItem]
+
+
+async def read_trouble(database: Database, event_id: int, dead_letters: int, failed: list[str]) -> TroubleList:
+    """What waits in an event; and what is about all of them: facts set aside, and what the last verdict says."""
+    tail = f"{event_id:08x}"
+    items: list[TroubleItem] = [TroubleItem("verdict", line, None) for line in failed[:MOST_OF_A_KIND]]
+    if dead_letters:
+        items.append(TroubleItem("dead_letters", f"{dead_letters} facts could not be applied", None))
+    async with database.connection() as connection:
+        items += await _in_review(connection, event_id)
+        async for refused in read_refused(connection, tail):
+            amount = money_text(refused.amount_minor, refused.refund.currency)
+            since = iso(refused.refund.created_at_ms)
+            words = f"The provider refused to give {amount} back"
+            items.append(TroubleItem("refused_refund", words, since, refused.order_id))
+            if len(items) > 10 * MOST_OF_A_KIND:
+                break
+        items += await _late_money(connection, tail)
+        items += await _stuck(connection, event_id)
+    return TroubleList(len(items), items)
+
+
+async def _in_review(connection: Connection, event_id: int) -> list[TroubleItem]:
+    rows = await connection.fetch_all(
+        "SELECT o.id, o.total, o.currency, o.updated_at, p.amount, p.currency AS paid_in FROM orders o"
+        " LEFT JOIN payments p ON p.order_id = o.id AND p.kind = 'CHARGE' AND p.status = 'COMPLETED'"
+        " WHERE o.event_id = %s AND o.status = 'REVIEW' ORDER BY o.expires_at, o.id LIMIT %s",
+        (event_id, MOST_OF_A_KIND),
+    )
+    return [
+        TroubleItem(
+            "review",
+            f"Paid {money_text(to_minor(row['amount']), row['paid_in']) if row['paid_in'] else 'nothing'}"
+            f" of {money_text(to_minor(row['total']), row['currency'])}: accept it, or give it back",
+            iso(to_ms(row["updated_at"])),
+            row["id"],
+        )
+        for row in rows
+    ]
+
+
+async def _late_money(connection: Connection, tail: str) -> list[TroubleItem]:
+    rows = await connection.fetch_all(
+        "SELECT l.order_id, l.since, p.amount, p.currency"
+        " FROM late_charges l JOIN payments p ON p.id = l.payment_id"
+        " WHERE RIGHT(l.order_id, 8) = %s ORDER BY l.since LIMIT %s",
+        (tail, MOST_OF_A_KIND),
+    )
+    return [
+        TroubleItem(
+            "late_money",
+            f"{money_text(to_minor(row['amount']), row['currency'])} came that nobody decided about yet",
+            iso(to_ms(row["since"])),
+            row["order_id"],
+        )
+        for row in rows
+    ]
+
+
+async def _stuck(connection: Connection, event_id: int) -> list[TroubleItem]:
+    """Refunds that are on their way for long. A charge that never comes costs nothing, and is no trouble."""
+    rows = await connection.fetch_all(
+        "SELECT p.order_id, p.amount, p.currency, p.created_at FROM payments p"
+        " JOIN orders o ON o.id = p.order_id"
+        " WHERE p.status = 'REFUND_PENDING' AND o.event_id = %s AND p.updated_at < %s"
+        " ORDER BY p.created_at LIMIT %s",
+        (event_id, to_datetime(now_ms() - STUCK_MS), MOST_OF_A_KIND),
+    )
+    return [
+        TroubleItem(
+            "stuck_refund",
+            f"A refund of {money_text(to_minor(row['amount']), row['currency'])} is on its way for long",
+            iso(to_ms(row["created_at"])),
+            row["order_id"],
+        )
+        for row in rows
+    ]

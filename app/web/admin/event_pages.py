@@ -1,0 +1,144 @@
+"""The organiser's pages of one event: orders, trouble, settings, log; and the page that makes a new one."""
+
+import json
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.infra.redis import NotReady
+from app.organisers.access import Admin, rights_in
+from app.organisers.log import read_log
+from app.organisers.orders import STATUSES, order_life, search_orders
+from app.organisers.trouble import TroubleList
+from app.sale.catalog import Event
+from app.sale.events import find_event, read_sale
+from app.units import iso, to_ms
+from app.web.admin.access import allowed
+from app.web.admin.events import settings_of
+from app.web.admin.orders import read_search, trouble_of
+from app.web.problems import Problem, invalid
+from app.web.rendering import page
+from app.web.services import services_of
+
+ROWS = 50
+BLANK_SKUS = 3
+
+
+async def _event_page(request: Request, admin: Admin, event: Event, here: str, **context: Any) -> Response:
+    trouble = await _trouble(request, event)
+    shown = {"event": msgspec.to_builtins(settings_of(event)), "rights": rights_in(admin, event.id), "here": here}
+    told = {"trouble": msgspec.to_builtins(trouble), "trouble_count": trouble.count}
+    return page(f"admin/{here.lower()}.html", **shown, **told, **context)
+
+
+async def _trouble(request: Request, event: Event) -> TroubleList:
+    try:
+        return await trouble_of(services_of(request), event)
+    except NotReady:
+        return TroubleList(0, [])
+
+
+@allowed("orders_view", page=True)
+async def orders_page(request: Request, admin: Admin) -> Response:
+    """Orders that are looked for; works without scripts."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    search = read_search(request)
+    found = await search_orders(services.database, event.id, search, ROWS)
+    return await _event_page(
+        request, admin, event, "Orders", search=search, found=msgspec.to_builtins(found), statuses=STATUSES
+    )
+
+
+@allowed("orders_view", page=True)
+async def order_page(request: Request, admin: Admin) -> Response:
+    """One order with its whole life, and what can be done with it."""
+    services = services_of(request)
+    life = await order_life(services.database, request.path_params["order_id"])
+    if life is None:
+        raise Problem("not_found")
+    event = await find_event(services.database, life.event)
+    shown = {
+        "event": msgspec.to_builtins(settings_of(event)),
+        "rights": rights_in(admin, event.id),
+        "here": "Order",
+    }
+    return page("admin/order.html", **shown, order=msgspec.to_builtins(life))
+
+
+@allowed("view", page=True)
+async def trouble_page(request: Request, admin: Admin) -> Response:
+    """What waits for somebody."""
+    event = await services_of(request).event_for_organisers(request.path_params["slug"])
+    return await _event_page(request, admin, event, "Trouble")
+
+
+@allowed("run", page=True)
+async def settings_page(request: Request, admin: Admin) -> Response:
+    """What can be changed of an event."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    message = ""
+    if event.state != "draft":
+        try:
+            *_, message = await read_sale(services.redis, event)
+        except NotReady:
+            message = ""
+    return await _event_page(request, admin, event, "Settings", message=message)
+
+
+@allowed("view", page=True)
+async def log_page(request: Request, admin: Admin) -> Response:
+    """Who changed what."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    text = request.query_params.get("before", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise invalid("before: a whole number")
+    rows = await read_log(services.database, event.id, int(text) if text else None, ROWS)
+    shown = [
+        {**row, "at": iso(to_ms(row["at"])), "changes": changes_of(row["was"], row["became"])} for row in rows
+    ]
+    return await _event_page(
+        request, admin, event, "Log", rows=shown, next=rows[-1]["seq"] if len(rows) == ROWS else None
+    )
+
+
+def changes_of(was: str | None, became: str | None) -> list[tuple[str, Any, Any]]:
+    """What changed, as (name, was, became), from the two texts of a line of the log."""
+    before, after = (_fields(text) for text in (was, became))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [(name, before.get(name), after.get(name)) for name in names]
+
+
+def _fields(text: str | None) -> dict[str, Any]:
+    try:
+        read = json.loads(text or "{}")
+    except ValueError:  # it was longer than the log keeps
+        read = text
+    return read if isinstance(read, dict) else {"": read}
+
+
+@allowed("run", page=True)
+async def new_event_page(request: Request, admin: Admin) -> Response:
+    """The form of a new event, blank or like another one."""
+    like = request.query_params.get("like", "")
+    usual: dict[str, Any] = {
+        "name": "",
+        "venue": "",
+        "currency": "USD",
+        "rate_per_minute": 600,
+        "room": 200,
+        "pass_ttl_seconds": 300,
+        "hold_ttl_seconds": 300,
+        "max_per_buyer": 4,
+        "skus": [],
+    }
+    if like:
+        event = msgspec.to_builtins(settings_of(await find_event(services_of(request).database, like)))
+        usual = {name: event[name] for name in usual}
+    skus = [{**sku, "price": f"{sku['price'] / 100:.2f}"} for sku in usual["skus"]]
+    skus += [{"name": "", "price": "", "capacity": ""}] * (BLANK_SKUS if not skus else 1)
+    return page("admin/new_event.html", like={**usual, "skus": skus})

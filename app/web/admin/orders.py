@@ -1,0 +1,176 @@
+"""Orders as organisers find and see them, what waits for somebody, dead letters and exports."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.ids import ORDER_ID
+from app.live.shapes import Time
+from app.orders.dead_letters import UnknownLetter, dead_letters, replay_letters, what
+from app.organisers.access import Admin
+from app.organisers.exports import EXPORTS, export_csv
+from app.organisers.orders import (
+    MAX_NOTE_CHARACTERS,
+    STATUSES,
+    OrderLife,
+    OrderRows,
+    Search,
+    add_note,
+    order_life,
+    search_orders,
+)
+from app.organisers.trouble import TroubleList, read_trouble
+from app.sale.catalog import Event
+from app.units import iso
+from app.web.admin.access import allowed, record
+from app.web.http import Json, read_json, read_limit, read_time
+from app.web.problems import Problem, invalid
+from app.web.promises import CSV, CURSOR, TIME, Parameter, limit, promise
+from app.web.services import Services, services_of
+
+MAX_QUERY = 100
+DEFAULT_LIMIT, MOST = 50, 200
+Q = Parameter(
+    "q", "query", "An order's id, its beginning or its code; a buyer's id or a ticket's.",
+    {"type": "string", "maxLength": MAX_QUERY},
+)  # fmt: skip
+STATUS = Parameter("status", "query", "Orders of this status alone.", {"enum": list(STATUSES)})
+SINCE = Parameter("from", "query", "Placed then or later.", TIME)
+UNTIL = Parameter("until", "query", "Placed before.", TIME)
+
+
+@promise(
+    "Orders that are looked for, newest first.",
+    {200: OrderRows},
+    "invalid",
+    parameters=(Q, STATUS, SINCE, UNTIL, CURSOR, limit(DEFAULT_LIMIT, MOST)),
+)
+@allowed("orders_view")
+async def get_event_orders(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    most = read_limit(request, DEFAULT_LIMIT, MOST)
+    return Json(await search_orders(services.database, event.id, read_search(request), most))
+
+
+def read_search(request: Request) -> Search:
+    """What the query looks for. Raises Problem `invalid`."""
+    asked = request.query_params
+    q, status, cursor = (asked.get(name, "") for name in ("q", "status", "cursor"))
+    if len(q) > MAX_QUERY:
+        raise invalid(f"q: at most {MAX_QUERY} characters")
+    if status and status not in STATUSES:
+        raise invalid(f"status: one of {', '.join(STATUSES)}")
+    if cursor and not ORDER_ID.fullmatch(cursor):
+        raise invalid("cursor: one from the `next` of an answer")
+    return Search(q, status, read_time(request, "from"), read_time(request, "until"), cursor)
+
+
+@promise("One order with everything that is known of it, and its timeline.", {200: OrderLife})
+@allowed("orders_view")
+async def get_admin_order(request: Request, admin: Admin) -> Response:
+    life = await order_life(services_of(request).database, request.path_params["order_id"])
+    if life is None:
+        raise Problem("not_found")
+    return Json(life)
+
+
+class Note(msgspec.Struct, forbid_unknown_fields=True):
+    """What is noted of an order."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE_CHARACTERS)]
+
+
+@promise("Notes something of an order.", {200: OrderLife}, body=Note)
+@allowed("orders")
+async def post_note(request: Request, admin: Admin) -> Response:
+    services, order_id = services_of(request), request.path_params["order_id"]
+    wanted = await read_json(request, Note)
+    if not wanted.text.strip():
+        raise invalid("text: something to note")
+    if await order_life(services.database, order_id) is None:
+        raise Problem("not_found")
+    await add_note(services.database, order_id, admin, wanted.text.strip())
+    life = await order_life(services.database, order_id)
+    return Json(life)
+
+
+@promise("What waits for somebody: empty on a good night.", {200: TroubleList})
+@allowed("view")
+async def get_trouble(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    return Json(await trouble_of(services, await services.event_for_organisers(request.path_params["slug"])))
+
+
+async def trouble_of(services: Services, event: Event) -> TroubleList:
+    """What waits for somebody in an event."""
+    told = (await services.dashboard.snapshot(event)).trust
+    failed = told.verdict.failed if told.verdict and not told.verdict.ok else []
+    return await read_trouble(services.database, event.id, told.dlq or 0, failed)
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A fact that could not be applied."""
+
+    id: str
+    at: Time
+    order_id: str
+    fact: str
+    reason: str
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """All of them, oldest first."""
+
+    letters: list[Letter]
+
+
+class Replay(msgspec.Struct, forbid_unknown_fields=True):
+    """Which facts are told again; without ids, all of them."""
+
+    ids: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=1_000)] = []
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """Which were told again; what still cannot be applied comes back."""
+
+    replayed: list[str]
+
+
+@promise("The facts that could not be applied, with their reasons.", {200: Letters})
+@allowed("orders_view")
+async def get_dlq(request: Request, admin: Admin) -> Response:
+    letters = await dead_letters(services_of(request).settings)
+    return Json(Letters([Letter(x.id, iso(x.at_ms), x.key, what(x), x.reason) for x in letters]))
+
+
+@promise("Tells the ledger of facts again, once what was wrong is mended.", {200: Replayed}, body=Replay)
+@allowed("orders")
+async def post_replay(request: Request, admin: Admin) -> Response:
+    services, wanted = services_of(request), await read_json(request, Replay)
+    try:
+        letters = await replay_letters(services.settings, services.producer, wanted.ids)
+    except UnknownLetter as error:
+        raise invalid(f"ids: the dlq has no {error}, or it was replayed already") from None
+    ids = [letter.id for letter in letters]
+    await record(request, admin, "dlq replayed", became={"ids": ids[:100], "count": len(ids)})
+    return Json(Replayed(ids))
+
+
+@promise("A part of the books as CSV, however long.", {200: CSV})
+@allowed("orders_view")
+async def get_export(request: Request, admin: Admin) -> Response:
+    services, name = services_of(request), request.path_params["export"]
+    event = await services.event_for_organisers(request.path_params["slug"])
+    table = name.removesuffix(".csv")
+    if table not in EXPORTS or not name.endswith(".csv"):
+        raise Problem("not_found")
+    await record(request, admin, "exported", event.id, subject=name)
+    return StreamingResponse(
+        export_csv(services.database, event.id, table),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{event.slug}-{name}"'},
+    )

@@ -1,0 +1,162 @@
+"""The organiser's night in a browser, given nothing but an address and a login: from a draft to the export."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+
+from tests.browser.axe import AXE, findings
+from tests.browser.conftest import PHONE, WAIT_MS
+from tests.world.buyers import OpenSale, Sale, Sku, assert_sound, pay, until_status
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
+
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+
+
+def sign_in(page: Page, stack: Stack, path: str) -> None:
+    admin = stack.run["admin"]
+    page.goto(f"{stack.web}{path}")
+    page.fill("input[name=user]", admin["user"])
+    page.fill("input[name=password]", admin["password"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{stack.web}{path}")
+
+
+def nobody_is_shut_out(page: Page) -> None:
+    page.evaluate(AXE)
+    assert findings(page) == []
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.evaluate("innerWidth"), "the page scrolls sideways"
+
+
+def confirm(page: Page) -> None:
+    page.get_by_test_id("confirm").click()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce", bypass_csp=True)
+    context.set_default_timeout(WAIT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def slug() -> str:
+    return f"night-{uuid.uuid4().hex[:10]}"
+
+
+def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
+    context: BrowserContext, stack: Stack, slug: str
+) -> None:
+    page = context.new_page()
+    sign_in(page, stack, "/admin")
+    page.get_by_test_id("new").click()
+    nobody_is_shut_out(page)
+    page.fill("#name", "Night of Lights")
+    page.fill("#slug", slug)
+    page.fill("#opens_at", "2031-01-01T20:00")
+    page.fill("#sku-1-name", "Floor")
+    page.fill("#sku-1-price", "45.00")
+    page.fill("#sku-1-capacity", "20")
+    page.get_by_test_id("create").click()
+
+    page.wait_for_url(re.compile("/settings$"))
+    expect(page.get_by_test_id("hints")).to_contain_text("The room takes 200 buyers for 20 tickets")
+    page.fill("#room", "5")
+    page.get_by_test_id("save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("People choosing at once: 200 → 5")
+    confirm(page)
+    expect(page.get_by_test_id("settings").get_by_role("status")).to_contain_text("Saved")
+    nobody_is_shut_out(page)
+    page.get_by_test_id("publish").click()
+    confirm(page)
+
+    page.wait_for_url(re.compile(f"/admin/events/{slug}$"))
+    page.locator("[data-control=open]").click()
+    confirm(page)
+    expect(page.get_by_test_id("sale")).to_have_text("On sale")
+    settings = ticketcraze(stack.env, "event", "list")[1]["events"]
+    event_id = next(event["id"] for event in settings if event["slug"] == slug)
+    facts = page.request.get(f"{stack.web}/api/v1/events/{slug}").json()
+    skus = tuple(Sku(sku["id"], sku["name"], sku["price"], 20) for sku in facts["skus"])
+    with ExitStack() as closing:
+        sale = OpenSale(stack, Sale(slug, event_id, skus), closing)
+        buyer = sale.buyer()
+        order_id = buyer.order(2)
+        pay(buyer.client, order_id)
+        until_status(buyer.client, order_id, "CONFIRMED")
+        expect(page.get_by_test_id("sold").first).to_have_text("2")
+        nobody_is_shut_out(page)
+
+        page.get_by_role("link", name="Orders").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        nobody_is_shut_out(page)
+        page.locator("tbody a").click()
+        expect(page.get_by_test_id("timeline")).to_contain_text("COMPLETED")
+        nobody_is_shut_out(page)
+        page.get_by_test_id("refund").click()
+        confirm(page)
+        until_status(buyer.client, order_id, "REFUNDED")
+        page.reload()
+        expect(page.get_by_test_id("status")).to_have_text("refunded")
+
+        page.get_by_role("link", name="Log").click()
+        expect(page.locator("main")).to_contain_text("200 5")
+        nobody_is_shut_out(page)
+        page.get_by_role("link", name="Trouble").click()
+        nobody_is_shut_out(page)
+        page.get_by_role("link", name="Orders").click()
+        page.get_by_text("Export", exact=True).click()
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="orders.csv").click()
+        assert order_id in saved.value.path().read_text()
+    assert_sound(stack.env, Sale(slug, event_id, skus))
+
+
+def test_two_organisers_at_once_and_controls_that_count_at_once(
+    context: BrowserContext, stack: Stack, slug: str
+) -> None:
+    code, made = ticketcraze(
+        stack.env, "event", "create", "--slug", slug, "--name", "Two", "--sku", "Floor:4500:20", "--opens-in", "0",
+        "--rate", "1", "--room", "1",
+    )  # fmt: skip
+    assert code == 0, made
+    sale = Sale(slug, made["id"], tuple(Sku(**sku) for sku in made["skus"]))
+    with ExitStack() as closing:
+        first, second = context.new_page(), context.new_page()
+        second.set_viewport_size(DESKTOP)
+        sign_in(first, stack, f"/admin/events/{slug}/settings")
+        second.goto(f"{stack.web}/admin/events/{slug}/settings")
+        nobody_is_shut_out(second)
+        first.fill("#rate_per_minute", "2")
+        first.get_by_test_id("save").click()
+        confirm(first)
+        expect(first.get_by_test_id("settings").get_by_role("status")).to_contain_text("Saved")
+        second.fill("#room", "2")
+        second.get_by_test_id("save").click()
+        confirm(second)
+        expect(second.get_by_test_id("settings")).to_contain_text("People a minute, at most: 1 → 2")
+        expect(second.locator("#room")).to_have_value("2")
+        second.get_by_test_id("save").click()
+        confirm(second)
+        expect(second.get_by_test_id("settings").get_by_role("status")).to_contain_text("Saved")
+
+        buyers = OpenSale(stack, sale, closing)
+        waiting = [buyers.buyer(let_in=False) for _ in range(4)]
+        first.fill("#count", "4")
+        first.get_by_test_id("admit").click()
+        confirm(first)
+        expect(first.get_by_test_id("admit-form").get_by_role("status")).to_contain_text("Saved")
+        second.goto(f"{stack.web}/admin/events/{slug}")
+        expect(second.get_by_test_id("admitted").first).to_have_text("4")
+        first.fill("#message", "Doors at eight")
+        first.get_by_test_id("tell").click()
+        confirm(first)
+        expect(second.get_by_test_id("message")).to_contain_text("Doors at eight")
+        assert all(buyer.place()["status"] == "admitted" for buyer in waiting)
+    assert_sound(stack.env, sale)

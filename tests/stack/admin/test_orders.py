@@ -1,0 +1,173 @@
+"""Orders as organisers find and see them, what waits for somebody, and exports."""
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ids import short_code
+from app.organisers.exports import cell
+from tests.stack.admin.people import browser, new_admin, sign_in, token_of
+from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
+from tests.world.commands import ticketcraze
+from tests.world.stack import Stack
+from tests.world.waiting import until
+
+
+@dataclass
+class Night:
+    """A sale with some orders of one buyer, and the admin API."""
+
+    sale: OpenSale
+    api: httpx.Client
+    paid: str
+    held: list[str]
+    reviewed: str
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/admin/events/{self.sale.sale.slug}"
+
+    def found(self, **query: Any) -> list[str]:
+        answer = self.api.get(f"{self.path}/orders", params=query)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return [order["order_id"] for order in answer.json()["orders"]]
+
+
+@pytest.fixture(scope="module")
+def night(stack: Stack) -> Iterator[Night]:
+    with ExitStack() as closing:
+        sale = OpenSale(stack, make_event(stack.env, "=Floor:4500:20", max_per_buyer=20), closing)
+        buyer = sale.buyer()
+        paid, reviewed, *held = [buyer.order() for _ in range(4)]
+        pay(buyer.client, paid)
+        pay(buyer.client, reviewed, "wrong_amount")
+        until_status(buyer.client, paid, "CONFIRMED")
+        until_status(buyer.client, reviewed, "REVIEW")
+        api = closing.enter_context(browser(stack))
+        admin = new_admin(stack.env)
+        token_of(sign_in(api, admin.name, admin.password))
+        yield Night(sale, api, paid, held, reviewed)
+        for order_id in held:
+            buyer.client.delete(f"/orders/{order_id}")
+        assert_sound(stack.env, sale.sale)
+
+
+def test_an_order_is_found_by_whatever_it_is_called(night: Night) -> None:
+    everything = [*reversed(night.held), night.reviewed, night.paid]
+    assert night.found() == everything
+    row = night.api.get(f"{night.path}/orders", params={"q": night.paid}).json()["orders"][0]
+    assert (row["status"], row["total"], row["tickets"]) == ("CONFIRMED", 4_500, 1)
+    code = short_code(night.paid)
+    for q in (night.paid, night.paid.upper(), code, code.lower(), code.replace("-", ""), f" {night.paid[:23]} "):
+        assert night.found(q=q) == [night.paid], q
+    assert night.found(q=row["buyer_id"]) == everything
+    assert night.found(status="REVIEW") == [night.reviewed]
+    assert night.found(**{"from": row["placed_at"], "until": row["placed_at"]}) == []
+    assert night.paid in night.found(**{"from": row["placed_at"]})
+    for q in ("%", "_", "' OR 1=1 --", "0" * 32, "ffffffff", "\u202e"):
+        assert night.found(q=q) == []
+
+
+def test_a_long_list_comes_page_by_page(night: Night) -> None:
+    pages, cursor = [], ""
+    while True:
+        query: dict[str, str | int] = {"limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = night.api.get(f"{night.path}/orders", params=query).json()
+        pages.append([order["order_id"] for order in page["orders"]])
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert [len(page) for page in pages] == [3, 1]
+    assert [order for page in pages for order in page] == night.found()
+    for name, value in (("cursor", "x"), ("limit", "0"), ("status", "SOLD"), ("q", "x" * 101), ("from", "now")):
+        refused(night.api.get(f"{night.path}/orders", params={name: value}), 422, "invalid")
+
+
+def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
+    path = f"/api/v1/admin/orders/{night.paid}"
+    noted = night.api.post(f"{path}/notes", json={"text": "=HYPERLINK(\u202e) <script>"})
+    assert noted.status_code == httpx.codes.OK, noted.text
+    life = night.api.get(path).json()
+    assert (life["event"], life["status"]) == (night.sale.sale.slug, "CONFIRMED")
+    assert life["code"] == short_code(night.paid)
+    assert [item["price"] for item in life["items"]] == [4_500]
+    assert life["payments"][0]["status"] == "COMPLETED"
+    times = [step["at"] for step in life["timeline"]]
+    assert times == sorted(times, reverse=True)
+    told = " | ".join(step["text"] for step in reversed(life["timeline"]))
+    for text in ("Placed", "taken out of sale: PLACED", "begun", "COMPLETED", "<script>"):
+        assert text in told, told
+    refused(night.api.post(f"{path}/notes", json={"text": " "}), 422, "invalid")
+    refused(night.api.get(path[:-1] + "0"), 404, "not_found")
+    refused(night.api.get("/api/v1/admin/orders/nothing"), 404, "not_found")
+
+
+def test_what_waits_for_somebody_is_in_one_list(night: Night) -> None:
+    trouble = until(lambda: _listed(night))
+    assert trouble["count"] == len(trouble["items"])
+    (review,) = [item for item in trouble["items"] if item.get("order_id") == night.reviewed]
+    assert (review["kind"], "$45.00" in review["text"]) == ("review", True)
+
+
+def _listed(night: Night) -> Any:
+    trouble = night.api.get(f"{night.path}/trouble").json()
+    return trouble if any(item["kind"] == "review" for item in trouble["items"]) else None
+
+
+def test_the_dlq_is_listed_and_what_is_not_in_it_is_not_replayed(night: Night) -> None:
+    assert isinstance(night.api.get("/api/v1/admin/dlq").json()["letters"], list)
+    refused(night.api.post("/api/v1/admin/dlq/replay", json={"ids": [f"0:{10**9}"]}), 422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "key"),
+    [("orders", 4, "order_id"), ("payments", 2, "payment_id"), ("tickets", 1, "ticket_id"), ("audit", 5, "id")],
+)
+def test_the_books_are_exported_and_no_cell_is_a_formula(night: Night, table: str, rows: int, key: str) -> None:
+    answer = night.api.get(f"{night.path}/export/{table}.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].endswith(f'-{table}.csv"')
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(lines) == len({line[key] for line in lines}) == rows
+    for line in lines:
+        for name, text in line.items():
+            assert name == "change_qty" or not text.startswith(("=", "+", "-", "@")), (name, text)
+    if table in ("tickets", "audit"):
+        assert {line["sku"] for line in lines} == {"'=Floor"}
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\tx", "\rx"])
+def test_a_text_that_a_spreadsheet_would_run_is_shown_as_text(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
+def test_what_is_not_exported_is_not_there(night: Night) -> None:
+    for name in ("admins.csv", "orders", "orders.xls"):
+        refused(night.api.get(f"{night.path}/export/{name}"), 404, "not_found")
+
+
+def test_whoever_sees_figures_alone_sees_no_orders(night: Night, stack: Stack) -> None:
+    viewer = new_admin(stack.env)
+    ticketcraze(stack.env, "admin", "role", viewer.name, "viewer")
+    with browser(stack) as client:
+        token_of(sign_in(client, viewer.name, viewer.password))
+        assert client.get(f"{night.path}/trouble").status_code == httpx.codes.OK
+        for method, path in (
+            ("GET", f"{night.path}/orders"),
+            ("GET", f"{night.path}/export/orders.csv"),
+            ("GET", f"/api/v1/admin/orders/{night.paid}"),
+            ("POST", f"/api/v1/admin/orders/{night.paid}/notes"),
+            ("GET", "/api/v1/admin/dlq"),
+            ("POST", "/api/v1/admin/dlq/replay"),
+            ("PATCH", night.path),
+            ("POST", f"{night.path}/admit"),
+            ("POST", f"{night.path}/message"),
+            ("POST", "/api/v1/admin/events"),
+        ):
+            refused(client.request(method, path, json={} if method != "GET" else None), 403, "forbidden")
