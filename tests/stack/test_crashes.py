@@ -91,7 +91,7 @@ async def check(settings: Settings, event: Event) -> None:
     async with open_redis(settings) as redis, open_database(settings) as database:
         checks = await verify(settings, redis, database, event, LIMIT_SECONDS)
         assert not [f"{c.title}: {c.detail}" for c in checks if not c.ok]
-        assert len(checks) == 11
+        assert len(checks) >= 11, "those that need rest are among them"
 
 
 @pytest.mark.parametrize(("worker", "step"), STEPS, ids=lambda part: part.replace(" ", "-"))
