@@ -31,6 +31,8 @@ from app.organisers.sessions import Sessions
 from app.organisers.watching import Watching
 from app.payments.providers import open_providers
 from app.sale.events import read_event
+from app.sale.gates.work import Work
+from app.sale.passes import PassKeys
 from app.settings import WEB, BadSetting, Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
@@ -44,10 +46,11 @@ from app.web.admin import money as admin_money
 from app.web.admin import orders as admin_orders
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
-from app.web.buyer import api, draw, pages, ticket_pages, tickets
+from app.web.buyer import api, draw, embed, pages, passes, ticket_pages, tickets, work
 from app.web.buyer import refunds as buyer_refunds
 from app.web.buyer.socket import buyer_socket
 from app.web.connections import Door
+from app.web.cors import Cors
 from app.web.draining import Draining
 from app.web.events import Events
 from app.web.guard import Guard
@@ -67,6 +70,8 @@ API = router(
     resource("/events", GET=api.get_events),
     resource("/events/{slug}", GET=api.get_event),
     resource("/events/{slug}/queue", POST=api.join, GET=api.get_place, DELETE=api.leave),
+    resource("/events/{slug}/challenge", GET=work.get_challenge),
+    resource("/events/{slug}/pass", POST=passes.create_pass, GET=passes.check_pass),
     resource("/events/{slug}/queue/extend", POST=api.extend_pass),
     resource("/events/{slug}/draw", GET=draw.get_draw),
     resource("/events/{slug}/draw/entrants", GET=draw.get_entrants),
@@ -115,6 +120,7 @@ MACHINES = [
     resource("/openapi.json", GET=documents.get_openapi),
     resource("/asyncapi.json", GET=documents.get_asyncapi),
     resource("/.well-known/ticket-keys.json", GET=tickets.get_ticket_keys),
+    resource("/.well-known/jwks.json", GET=passes.get_jwks),
     resource("/healthz", GET=health.healthz),
     resource("/readyz", GET=health.readyz),
     resource("/metrics", GET=health.metrics),
@@ -125,6 +131,7 @@ ROUTES = [
     *MACHINES,
     WebSocketRoute("/ws/events/{slug}", buyer_socket),
     WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
+    resource("/embed.js", GET=embed.embed_script),
     resource("/", GET=pages.events_page),
     resource("/events/{slug}", GET=pages.event_page),
     resource("/events/{slug}/queue", POST=pages.join_form),
@@ -180,6 +187,8 @@ def create_app(
                 providers=providers,
                 hub=hub,
                 tokens=Tokens(settings.secret_keys),
+                work=Work(settings.secret_keys),
+                pass_keys=PassKeys(settings.secret_keys, settings.public_url),
                 ticket_keys=TicketKeys(settings.ticket_keys),
                 events=events,
                 sales=Sales(redis, database),
@@ -221,6 +230,7 @@ def create_app(
         routes=ROUTES,
         middleware=[
             Middleware(StaticFiles, files=FILES),  # everything under /static/
+            Middleware(Cors),
             Middleware(Guard, public_url=settings.public_url),
         ],
         exception_handlers={

@@ -37,7 +37,9 @@ class EventFacts(Struct, frozen=True):
     """The public facts of a sale. `notice` is the organiser's words while it is paused, or once it is called off.
 
     `starts_at`, `doors_at` and `venue` are of the concert itself; null while they are not announced.
-    `codes` says whether a presale code may be brought, or must be.
+    `codes` says whether a presale code may be brought, or must be, `work` whether joining takes some, `accounts`
+    whether a place belongs to an account of the organiser's, and `shop_url` where those who are let in go
+    shopping, if not here.
     """
 
     slug: str
@@ -58,6 +60,9 @@ class EventFacts(Struct, frozen=True):
     skus: list[SkuFacts]
     called_off: bool = False
     codes: Codes = "none"
+    accounts: bool = False
+    work: bool = False
+    shop_url: str | None = None
 
 
 class EventList(Struct, frozen=True):
@@ -175,6 +180,57 @@ class HeldOrder(Struct, frozen=True):
     currency: str
     expires_at: Time
     receipt: str
+
+
+class WorkFor(Struct, frozen=True):
+    """The event that the work is for."""
+
+    event: int
+
+
+class WorkParameters(Struct, frozen=True, rename="camel"):
+    """What is to be solved, named as in ALTCHA's protocol; `expires_at` in seconds since 1970."""
+
+    algorithm: str
+    cost: int
+    key_length: int
+    key_prefix: str
+    nonce: str
+    salt: str
+    key_signature: str
+    expires_at: int
+    data: WorkFor
+
+
+class WorkChallenge(Struct, frozen=True):
+    """A challenge of ALTCHA's protocol, for its widget and libraries."""
+
+    parameters: WorkParameters
+    signature: str
+
+
+class PassForShops(Struct, frozen=True):
+    """A pass that other shops can check with `/.well-known/jwks.json`; it ends soon."""
+
+    token: str
+    expires_at: Time
+
+
+class JwksKey(Struct, frozen=True):
+    """A public key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    kid: str
+    alg: str
+    use: str
+    x: str
+
+
+class Jwks(Struct, frozen=True):
+    """Public keys (RFC 7517)."""
+
+    keys: list[JwksKey]
 
 
 class Extension(Struct, frozen=True):
@@ -377,6 +433,9 @@ def event_facts(
         ],
         called_off=event.called_off_at_ms is not None,
         codes=event.gates.codes,
+        accounts=event.gates.account is not None,
+        work=event.gates.work > 0,
+        shop_url=event.gates.shop_url or None,
     )
 
 

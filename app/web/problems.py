@@ -100,6 +100,33 @@ KINDS = {
             " takes. An owner can give it.",
         ),
         Kind(
+            "work_required",
+            403,
+            "Joining this sale takes a little work of your browser.",
+            "Solve the challenge at `challenge` (ALTCHA's protocol) and join with the solution as `work`.",
+        ),
+        Kind(
+            "work_refused",
+            403,
+            "This work does not count.",
+            "`reason` says why: `malformed`, `expired` (after ten minutes), `signature`, `solution`,"
+            " `another_sale` or `used` (each solution counts once). Take a new challenge.",
+        ),
+        Kind(
+            "identity_required",
+            401,
+            "This sale is for accounts of its organiser.",
+            "Sign in with the organiser, who sends you here with a token: join with it as `identity`.",
+        ),
+        Kind(
+            "identity_refused",
+            401,
+            "This token does not prove an account.",
+            "`reason` says why: `malformed`, `algorithm`, `key`, `signature`, `audience`, `issuer`, `expired`,"
+            " `not_yet_valid` (clocks may differ by 60 s), `lifetime` (30 days at most) or `claims` (`exp`, `sub`"
+            " and `aud` are needed).",
+        ),
+        Kind(
             "code_required",
             403,
             "This sale is open to holders of a presale code.",

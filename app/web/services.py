@@ -17,6 +17,8 @@ from app.organisers.watching import Watching
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.sale.events import UnknownEvent
+from app.sale.gates.work import Work
+from app.sale.passes import PassKeys
 from app.settings import Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
@@ -37,6 +39,8 @@ class Services:
     providers: Providers
     hub: Hub
     tokens: Tokens
+    pass_keys: PassKeys
+    work: Work
     ticket_keys: TicketKeys
     events: Events
     sales: Sales

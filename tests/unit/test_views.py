@@ -152,7 +152,8 @@ SENTENCE = re.compile(r"""["'`][^"'`\n]*[A-Z][a-z]+ [a-z]+ [a-z]+[^"'`\n]*["'`]"
 
 
 def test_words_live_in_templates_only() -> None:
-    for path in sorted((ROOT / "static" / "js").rglob("*.js")):
+    ours = (path for path in (ROOT / "static" / "js").rglob("*.js") if path.parent.name != "altcha")
+    for path in sorted(ours):
         for line in path.read_text().splitlines():
             assert not SENTENCE.search(line.partition("//")[0]), f"{path.name}: {line.strip()}"
 

@@ -23,6 +23,7 @@ const first = JSON.parse($("#state").textContent);
 learnServerTime(first.server_now);
 const slug = first.event.slug;
 const stayKey = `tc:stay:${slug}`;
+const identityKey = `tc:identity:${slug}`;
 const extendedKey = `tc:extended:${slug}`; // the number of the place whose pass got more time
 let state = {
   ...first,
@@ -165,7 +166,18 @@ async function attempt(work) {
 // What the sale asks of those who join; nothing at all where it asks for nothing.
 function brought() {
   const code = $("#code")?.value.trim();
-  return code ? { code } : undefined;
+  const identity = sessionStorage.getItem(identityKey);
+  const work = $("altcha-widget input[name=work]")?.value;
+  const body = { ...(code && { code }), ...(work && { work }), ...(identity && state.event.accounts && { identity }) };
+  return Object.keys(body).length ? body : undefined;
+}
+
+// The organiser sends people here with a token behind the #: no server and no log sees it there.
+function keepIdentity() {
+  const identity = new URLSearchParams(location.hash.slice(1)).get("identity");
+  if (!identity) return;
+  sessionStorage.setItem(identityKey, identity);
+  history.replaceState(null, "", location.pathname + location.search);
 }
 
 // Where too many arrive at once the page says so, waits as long as it was told and a bit of its own, and tries again.
@@ -173,6 +185,8 @@ const join = () => attempt(async () => {
   try {
     await call("POST", `/api/v1/events/${slug}/queue`, { body: brought() });
   } catch (problem) {
+    $("altcha-widget")?.reset(); // each piece of work counts once
+    $("altcha-widget")?.verify();
     if (!problem.mayPass) {
       change({ set: { door: null } });
       throw problem;
@@ -249,6 +263,11 @@ const actions = {
       await poll();
     });
   },
+  // Another shop sells: it checks the pass that comes with the address.
+  shop: () => attempt(async () => {
+    const { token } = await call("POST", `/api/v1/events/${slug}/pass`);
+    location.assign(`${state.event.shop_url}?tc_pass=${token}`);
+  }),
   extend_pass: () => moreTime(`/api/v1/events/${slug}/queue/extend`, (until) => {
     const { number } = state.place;
     sessionStorage.setItem(extendedKey, number);
@@ -283,6 +302,7 @@ for (const anchor of $$("[data-copy]")) {
 // A code to scan comes into view when it is unfolded.
 for (const details of $$("details")) details.addEventListener("toggle", () => { if (details.open) $(".scan", details)?.scrollIntoView({ block: "center" }); });
 
+keepIdentity();
 setUpSound();
 localTimes();
 if (state.page !== "order") setUpShop(state.event, show);
