@@ -39,6 +39,7 @@ from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
 from app.watch.processes import calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
+from app.web import door as scanner
 from app.web.admin import account, door, event_pages, session
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
@@ -144,6 +145,8 @@ ROUTES = [
     resource("/orders/{order_id}/tickets/{ticket_id}/ticket.pdf", GET=ticket_pages.holder_pdf),
     resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=ticket_pages.hand_on_form),
     resource("/events/{slug}/calendar.ics", GET=ticket_pages.calendar_file),
+    resource("/door/worker.js", GET=scanner.worker),
+    resource("/door/{slug}", GET=scanner.scan_page),
     resource("/admin", GET=admin_pages.events_page),
     resource("/admin/login", GET=session.login_form, POST=session.login),
     resource("/admin/logout", POST=session.logout),

@@ -14,7 +14,7 @@ from app.web.static import FOLDER, PREFIX, ROOT, csp_hash, import_map, read_file
 from app.web.words import Words, catalogue, day_and_hour
 
 QUICK = 2  # of brotli's eleven: 0.15 ms a page, and hardly longer than what takes twice the time
-ROOMS = ("buyer", "admin", "draw")  # whom pages are for: each has scripts and words of its own
+ROOMS = ("buyer", "admin", "draw", "door")  # whom pages are for: each has scripts and words of its own
 FILES = read_files(FOLDER, {f"js/{room}/catalogue.js": script_of(catalogue("shared", room)) for room in ROOMS})
 IMPORT_MAP = import_map(FILES)
 # What the content security policy allows to run: our own files, and the import map by its hash.
