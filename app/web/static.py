@@ -92,7 +92,11 @@ def read_files(folder: Path, made: dict[str, bytes]) -> dict[str, StaticFile]:
 
 def import_map(files: dict[str, StaticFile]) -> str:
     """The import map of all modules, as the text of its script element."""
-    modules = {PREFIX + name: PREFIX + file.name for name, file in files.items() if name.startswith("js/")}
+    modules = {
+        PREFIX + name: PREFIX + file.name
+        for name, file in files.items()
+        if name.startswith(("js/", "vendor/")) and name.endswith(".js")
+    }
     return msgspec.json.encode({"imports": modules}).decode()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+from hashlib import sha256
 from typing import Any
 
 import brotli
@@ -11,7 +12,7 @@ import pytest
 
 from app.web.guard import HEADERS
 from app.web.rendering import FILES, IMPORT_MAP
-from app.web.static import PREFIX, StaticFiles, csp_hash, make_file
+from app.web.static import FOLDER, PREFIX, StaticFiles, csp_hash, make_file
 
 SHEET = b"body { color: black; }\n" * 40
 
@@ -108,3 +109,13 @@ def test_the_content_security_policy_allows_the_import_map_and_no_other_inline_s
     policy = dict(HEADERS)[b"content-security-policy"].decode()
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
     assert scripts == f"script-src 'self' {csp_hash(IMPORT_MAP)}"
+
+
+def test_scripts_of_others_are_as_they_were_when_they_were_taken_in() -> None:
+    """Each is named with its version in its first line; a new version is a new hash here."""
+    hashes = {
+        "jsqr.js": "363da50a6a5d18fcf18ffb8b1ada6cddb3a2cf8b4522e446d5d6fb59dc2161b1",
+        "ed25519.js": "a0107c5c3c3842a4fe4cc41e5c614a5e670445bee5fe4626d11d12f20dfa511c",
+    }
+    folder = FOLDER / "vendor"
+    assert {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.js")} == hashes
