@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 BOTH := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-browsers bench faults soak lock clean
+.PHONY: help run servers test test-fast test-browsers test-states bench faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,10 @@ test-fast: $(READY) ## the unit tests alone, without any server: under 10 second
 test-browsers: $(READY) ## the whole way and the dashboard in Firefox and in WebKit too
 	$(VENV)/bin/python -m stack install --engines
 	ENGINES=1 $(VENV)/bin/pytest tests/browser/test_engines.py
+
+test-states: $(READY) ## every page and state by all rules of axe: phone, desktop and 200%, light and dark
+	$(VENV)/bin/python -m stack install --browser
+	STATES=all $(VENV)/bin/pytest tests/browser/test_states.py
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)

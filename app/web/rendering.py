@@ -5,6 +5,7 @@ from typing import Any
 import brotli
 import segno
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -32,6 +33,13 @@ def _modules(*folders: str) -> list[str]:
     return [PREFIX + file.name for name, file in FILES.items() if name.startswith(wanted)]
 
 
+def with_code(text: str) -> Markup:
+    """A text as markup; what stands between `backticks` is code."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    code = Markup("<code>{}</code>").format
+    return Markup("").join(code(piece) if at % 2 else piece for at, piece in enumerate(pieces))
+
+
 def environment() -> Environment:
     """The templates, with the filters `money` and `when` and the functions `static`, `modules` and `words`."""
     made = Environment(
@@ -47,7 +55,7 @@ def environment() -> Environment:
         "import_map": IMPORT_MAP,
         "words": Words("shared", *ROOMS),
     }
-    made.filters |= {"money": money_text, "when": day_and_hour, "code": short_code}
+    made.filters |= {"money": money_text, "when": day_and_hour, "code": short_code, "with_code": with_code}
     return made
 
 

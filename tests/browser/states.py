@@ -1,17 +1,22 @@
 """Every page and state there is, made through the API: for axe, for the layout, and for the pictures in docs/."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, Route
 
+from app.ids import new_id
+from app.web.problems import Problem
 from tests.world.buyers import Sale, api, come_in, join, make_event, order, pay, until_status
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 from tests.world.waiting import until
 
+DRAW_SECONDS = 30.0
 TWO_SKUS = ("Floor standing:4500:300", "Balcony, row A to F:7900:60")
 
 
@@ -20,38 +25,34 @@ class State:
     """A page to look at: where it is, whose browser it is, what it should show (empty where that has no name)."""
 
     name: str
-    path: str
+    path: str  # or a whole address, where it is not the shop's
     token: str = ""
     shows: str = ""
-    admin: bool = False
+    admin: str = ""  # the session of an organiser
     before: Callable[[Page], None] | None = None  # the page is opened
     after: Callable[[Page], None] | None = None
 
     def open(self, stack: Stack, context: BrowserContext) -> Page:
-        """The page, in a context of its own kind."""
-        context.clear_cookies()
-        if self.token:
-            context.add_cookies([{"name": "tc_buyer", "value": self.token, "url": stack.web}])
+        """A new page that shows it."""
         page = context.new_page()
-        if self.admin:
-            sign_in(stack, page)
+        self.show(stack, page)
+        return page
+
+    def show(self, stack: Stack, page: Page) -> None:
+        """Leads a page there, whatever it showed before."""
+        context = page.context
+        context.clear_cookies()
+        page.unroute_all()
+        for name, value in (("tc_buyer", self.token), ("tc_admin", self.admin)):
+            if value:
+                context.add_cookies([{"name": name, "value": value, "url": stack.web}])
         if self.before:
             self.before(page)
-        page.goto(f"{stack.web}{self.path}")
+        page.goto(self.path if "://" in self.path else stack.web + self.path)
         if self.after:
             self.after(page)
         if self.shows:
             page.wait_for_selector(f'main[data-state="{self.shows}"]')
-        return page
-
-
-def sign_in(stack: Stack, page: Page) -> None:
-    admin = stack.run["admin"]
-    page.goto(f"{stack.web}/admin/login")
-    page.fill("input[name=user]", admin["user"])
-    page.fill("input[name=password]", admin["password"])
-    page.keyboard.press("Enter")
-    page.wait_for_selector("main:not(.narrow)")
 
 
 def full_door(page: Page) -> None:
@@ -62,6 +63,16 @@ def full_door(page: Page) -> None:
         route.fulfill(status=503, headers=headers, body='{"code": "busy", "title": "Too many people at once."}')
 
     page.route("**/api/v1/events/*/queue", refuse)
+
+
+def refused(code: str, *, form: bool = False) -> Callable[[Page], None]:
+    """The server answers with the page of a problem; of a form that was sent, if `form`."""
+    html = bytes(Problem(code).page(asked=not form, readable=not form).body).decode()
+
+    def answer(page: Page) -> None:
+        page.route("**/refused", lambda route: route.fulfill(content_type="text/html", body=html))
+
+    return answer
 
 
 def choose_two(page: Page) -> None:
@@ -78,6 +89,26 @@ def press_stay(page: Page) -> None:
     page.get_by_test_id("stay").click()
 
 
+def press(action: str) -> Callable[[Page], None]:
+    """Presses a button, and what it asks is there to be read."""
+
+    def ask(page: Page) -> None:
+        page.locator(action).locator("visible=true").first.click()
+        page.wait_for_selector("dialog[open]")
+
+    return ask
+
+
+def unfold(page: Page) -> None:
+    page.locator("summary").locator("visible=true").first.click()
+
+
+def hand_on(page: Page) -> None:
+    unfold(page)
+    page.get_by_test_id("hand-on").first.click()
+    page.wait_for_selector("[data-testid=handed-link]")
+
+
 class World:
     """Sales in all their states, and buyers in them."""
 
@@ -85,7 +116,7 @@ class World:
         self.stack = stack
         self.sales: list[Sale] = []
 
-    def sale(self, *skus: str, **options: int) -> Sale:
+    def sale(self, *skus: str, **options: int | str) -> Sale:
         made = make_event(self.stack.env, *skus or TWO_SKUS, name="Night of Lights", **options)
         self.sales.append(made)
         return made
@@ -119,70 +150,152 @@ class World:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda sale: ticketcraze(self.stack.env, "event", "close", sale.slug), self.sales))
 
-    def states(self) -> Iterator[State]:
+    def address_in(self, token: str, path: str, pattern: str) -> str:
+        """The first address of this form in a buyer's page."""
+        page = httpx.get(self.stack.web + path, cookies={"tc_buyer": token}, trust_env=False)
+        found = re.search(pattern, page.text)
+        assert found, f"{path} has no {pattern}"
+        return urlsplit(found[0]).path
+
+    def ticket_for_somebody(self, token: str, order_id: str) -> str:
+        """The address of the last ticket of an order, handed on."""
+        with api(self.stack, token) as client:
+            ticket = client.get(f"/orders/{order_id}/tickets").json()[-1]["ticket_id"]
+            key = {"Idempotency-Key": new_id()}
+            return str(client.post(f"/orders/{order_id}/tickets/{ticket}/handover", headers=key).json()["link"])
+
+    def states(self) -> list[State]:
         """All of them."""
-        open_ = self.sale(pass_ttl=3_600, hold_ttl=3_600)
-        at = f"/events/{open_.slug}"
+        kinds = (
+            self.buying,
+            self.bought,
+            self.organising,
+            self.opening,
+            self.in_line,
+            self.standing_still,
+            self.running_out,
+            self.ended,
+        )
+        with ThreadPoolExecutor(len(kinds)) as pool:
+            return [state for made in pool.map(lambda kind: list(kind()), kinds) for state in made]
+
+    def buying(self) -> Iterator[State]:
+        """From the list to the bank and back."""
+        sale = self.sale(pass_ttl=3_600, hold_ttl=3_600)
+        at = f"/events/{sale.slug}"
         yield State("list", "/")
         yield State("joinable", at, shows="joinable")
         yield State("door", at, shows="door", before=full_door, after=press_join)
-        yield State("admitted", at, self.inside(open_)[1], "admitted", after=choose_two)
-        _, token, placed = self.holding(open_)
+        _, token = self.inside(sale)
+        yield State("admitted", at, token, "admitted", after=choose_two)
+        yield State("asked to leave", at, token, "admitted", after=press("[data-action=leave]"))
+        _, token, _ = self.holding(sale)
         yield State("held", at, token, "held")
-        client, token, placed = self.holding(open_)
-        client.post(f"/orders/{placed}/payments")
+        yield State("asked to give back", at, token, "held", after=press("[data-action=cancel]"))
+        client, token, placed = self.holding(sale)
+        checkout = client.post(f"/orders/{placed}/payments").json()["redirect_url"]
         until(lambda: client.get(f"/orders/{placed}").json()["payments"])
         yield State("paying", at, token, "paying")
-        client, token, placed = self.holding(open_)
-        pay(client, placed, "decline")
+        yield State("at the provider", checkout)
+        client, token, placed = self.holding(sale)
+        checkout = client.post(f"/orders/{placed}/payments").json()["redirect_url"]
+        httpx.post(checkout, data={"outcome": "decline"}, trust_env=False)
         until(lambda: [p for p in client.get(f"/orders/{placed}").json()["payments"] if p["status"] == "FAILED"])
         yield State("declined", at, token, "held")
-        token, placed = self.paid(open_, "succeed", "CONFIRMED")
+        yield State("declined at the provider", checkout)
+        client, token = self.inside(sale)
+        client.delete(f"/events/{sale.slug}/queue")
+        yield State("left", at, token, "joinable")
+
+    def bought(self) -> Iterator[State]:
+        """What orders come to."""
+        sale = self.sale(pass_ttl=3_600, hold_ttl=3_600, starts_at="2027-06-01T20:00+01:00", venue="Harbour Hall")
+        at = f"/events/{sale.slug}"
+        token, placed = self.paid(sale, "succeed", "CONFIRMED")
         yield State("confirmed", at, token, "confirmed")
         yield State("ticket", f"/orders/{placed}", token, "confirmed")
-        token, placed = self.paid(open_, "wrong_amount", "REVIEW")
+        yield State("tickets", f"/orders/{placed}/tickets", token)
+        token, placed = self.paid(sale, "succeed", "CONFIRMED")
+        yield State("handed on", f"/orders/{placed}/tickets", token, after=hand_on)
+        yield State("somebody's ticket", self.ticket_for_somebody(token, placed))
+        token, placed = self.paid(sale, "wrong_amount", "REVIEW")
         yield State("review", at, token, "review")
-        client, token, placed = self.holding(open_)
+        client, token, placed = self.holding(sale)
         client.delete(f"/orders/{placed}")
         until_status(client, placed, "CANCELED")
         yield State("given back", f"/orders/{placed}", token, "lapsed")
         yield State("unknown order", f"/orders/{placed}")
-        yield State("dashboard", f"/admin/events/{open_.slug}", admin=True)
-        yield State("sales", "/admin", admin=True)
+        yield State("no tickets yet", f"/orders/{placed}/tickets", token)
+
+    def organising(self) -> Iterator[State]:
+        """The organiser's pages, and those that are nobody's."""
+        sale = self.sale()
+        self.paid(sale, "succeed", "CONFIRMED")
+        self.paid(sale, "wrong_amount", "REVIEW")
+        admin = self.stack.run["admin"]
+        credentials = {"user": admin["user"], "password": admin["password"]}
+        with api(self.stack) as client:
+            session = str(client.post("/admin/sessions", json=credentials).json()["token"])
+        at = f"/admin/events/{sale.slug}"
+        yield State("dashboard", at, admin=session)
+        yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
+        yield State("sales", "/admin", admin=session)
         yield State("login", "/admin/login")
         yield State("not found", "/nothing")
+        yield State("unavailable", "/refused", before=refused("unavailable"))
+        yield State("form refused", "/refused", before=refused("busy", form=True))
+        yield State("a problem explained", "/problems/limit")
 
+    def opening(self) -> Iterator[State]:
+        """Before the sale, and what the draw was."""
         later = self.sale(opens_in=3_600)
         at = f"/events/{later.slug}"
+        token = self.waiting(later, 2)
         yield State("not open yet", at, shows="joinable")
-        yield State("lobby", at, self.waiting(later, 2), "lobby")
+        yield State("lobby", at, token, "lobby")
+        yield State("draw to come", f"{at}/draw", shows="committed")
+        drawn = self.sale(opens_in=3_600, room=1)
+        token = self.waiting(drawn, 3)
+        ticketcraze(self.stack.env, "event", "open", drawn.slug)
+        with api(self.stack) as client:
+            draw = f"/events/{drawn.slug}/draw"
+            until(lambda: client.get(draw).json()["state"] == "published", DRAW_SECONDS, "the published draw")
+        yield State("draw published", draw, token, "published")
 
-        narrow = self.sale("Floor standing:4500:9", room=1, pass_ttl=3_600)
-        at = f"/events/{narrow.slug}"
-        self.inside(narrow)
-        yield State("next in line", at, self.waiting(narrow), "waiting")
-        yield State("waiting", at, self.waiting(narrow, 2), "waiting")
-        yield State("waiting, unlikely", at, self.waiting(narrow, 16), "waiting")
+    def in_line(self) -> Iterator[State]:
+        """Waiting, and going on elsewhere."""
+        sale = self.sale("Floor standing:4500:9", room=1, pass_ttl=3_600)
+        at = f"/events/{sale.slug}"
+        self.inside(sale)
+        yield State("next in line", at, self.waiting(sale), "waiting")
+        token = self.waiting(sale, 2)
+        yield State("waiting", at, token, "waiting")
+        yield State("waiting, unlikely", at, self.waiting(sale, 16), "waiting")
+        yield State("for another device", at, token, "waiting", after=unfold)
+        link = self.address_in(token, at, rf"/resume/{sale.slug}/[\w.~-]+")
+        yield State("going on here", link)
+        yield State("here already", link, token)
+        yield State("going on instead", link, self.waiting(sale))
+        yield State("a link of no use", f"/resume/{sale.slug}/nonsense")
 
-        paused = self.sale("Floor standing:4500:9", room=1, pass_ttl=3_600)
-        at = f"/events/{paused.slug}"
-        _, token = self.inside(paused)
-        waiting = self.waiting(paused, 2)
-        ticketcraze(self.stack.env, "event", "pause", paused.slug)
+    def standing_still(self) -> Iterator[State]:
+        """A sale that is paused."""
+        sale = self.sale("Floor standing:4500:9", room=1, pass_ttl=3_600)
+        at = f"/events/{sale.slug}"
+        _, token = self.inside(sale)
+        waiting = self.waiting(sale, 2)
+        ticketcraze(self.stack.env, "event", "pause", sale.slug)
         yield State("paused", at, shows="paused")
         yield State("paused, waiting", at, waiting, "paused")
         yield State("paused, inside", at, token, "paused")
 
-        closed = self.sale()
-        ticketcraze(self.stack.env, "event", "close", closed.slug)
-        yield State("closed", f"/events/{closed.slug}", shows="closed")
-
+    def running_out(self) -> Iterator[State]:
+        """The last tickets: in baskets, and gone."""
         last = self.sale("Floor standing:4500:2", room=2, pass_ttl=3_600, hold_ttl=3_600)
         at = f"/events/{last.slug}"
         self.holding(last)
         yield State("in baskets", at, shows="joinable")
         yield State("waiting, in baskets", at, self.waiting(last, 3), "waiting")
-
         gone = self.sale("Floor standing:4500:2", room=2, pass_ttl=3_600)
         at = f"/events/{gone.slug}"
         self.paid(gone, "succeed", "CONFIRMED")
@@ -191,7 +304,12 @@ class World:
         yield State("sold out, in line", at, token, "sold_out")
         yield State("sold out, staying", at, token, "waiting", after=press_stay)
 
+    def ended(self) -> Iterator[State]:
+        """A turn that ended, and a sale that did."""
         brief = self.sale(pass_ttl=1)
         client, token = self.inside(brief)
         until(lambda: client.get(f"/events/{brief.slug}/queue").json()["status"] == "lapsed")
         yield State("turn ended", f"/events/{brief.slug}", token, "lapsed")
+        closed = self.sale()
+        ticketcraze(self.stack.env, "event", "close", closed.slug)
+        yield State("closed", f"/events/{closed.slug}", shows="closed")

@@ -5,9 +5,11 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import PHONE
 from tests.browser.states import full_door, press_join
@@ -151,6 +153,7 @@ def test_an_order_in_review_says_what_was_not_as_expected_and_the_dashboard_show
     page.get_by_test_id("more").first.click()
     page.get_by_test_id("reserve").click()
     page.get_by_test_id("pay").click()
+    expect(page.locator("main .what")).to_have_text(re.compile("^Order [0-9A-F]{4}-[0-9A-F]{4}$"))
     page.locator("button[value=wrong_amount]").click()
     expect(page.get_by_test_id("review-amounts")).to_contain_text(
         re.compile(r"The bank reports \$[\d.]+\. Your order costs \$45\.00\.")
@@ -179,42 +182,64 @@ def test_every_ticket_in_a_basket_is_said_to_strangers_and_to_those_who_wait(pag
     ticketcraze(stack.env, "event", "close", last.slug)
 
 
-def test_the_page_is_light_and_asks_for_nothing_twice(browser: Browser, stack: Stack) -> None:
-    narrow = make_event(stack.env, "Floor:4500:300", room=1)
-    with api(stack) as first, api(stack) as second, browser.new_context(viewport=PHONE) as context:
-        come_in(first, narrow)
-        context.add_cookies([{"name": "tc_buyer", "value": join(second, narrow), "url": stack.web}])
-        page = context.new_page()
-        devtools = context.new_cdp_session(page)
+class Wire:
+    """What a page sends over the network: cached answers do not count, websockets do."""
+
+    def __init__(self, page: Page) -> None:
+        self.bytes = 0.0
+        self._sent: list[tuple[str, str]] = []  # id, what was asked for
+        self._cached: set[str] = set()
+        devtools = page.context.new_cdp_session(page)
         devtools.send("Network.enable")
-        wire: list[float] = []
-        devtools.on("Network.loadingFinished", lambda told: wire.append(told["encodedDataLength"]))
-        page.goto(f"{stack.web}/events/{narrow.slug}")
-        expect(page.locator("[data-view=waiting] [data-link=live]")).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        assert sum(wire) <= COLD_BYTES
-        asked: list[str] = []
+        devtools.on("Network.requestWillBeSent", self._request)
+        devtools.on("Network.requestServedFromCache", lambda told: self._cached.add(told["requestId"]))
+        devtools.on("Network.responseReceived", self._response)
+        devtools.on("Network.loadingFinished", self._finished)
+        devtools.on("Network.webSocketCreated", lambda told: self._sent.append(("", f"WS {path_of(told['url'])}")))
 
-        def note(request: Request) -> None:
-            asked.append(request.url)
+    def _request(self, told: dict[str, Any]) -> None:
+        request = told["request"]
+        if not request["url"].startswith("data:"):
+            self._sent.append((told["requestId"], f"{request['method']} {path_of(request['url'])}"))
 
-        context.on("request", note)
-        wire.clear()
-        again = context.new_page()
-        fresh = context.new_cdp_session(again)
-        fresh.send("Network.enable")
-        served: list[str] = []
-        fresh.on(
-            "Network.responseReceived",
-            lambda told: None if told["response"].get("fromDiskCache") else served.append(told["response"]["url"]),
-        )
-        cached: set[str] = set()
-        fresh.on("Network.requestServedFromCache", lambda told: cached.add(told["requestId"]))
-        again.goto(f"{stack.web}/events/{narrow.slug}")
-        expect(again.locator("[data-view=waiting] [data-link=live]")).to_be_visible()
-        again.wait_for_load_state("networkidle")
-        beyond = [url for url in served if "/static/" in url and not cached]
-        assert beyond == []
+    def _response(self, told: dict[str, Any]) -> None:
+        if told["response"].get("fromDiskCache"):
+            self._cached.add(told["requestId"])
+
+    def _finished(self, told: dict[str, Any]) -> None:
+        self.bytes += told["encodedDataLength"]
+
+    def asked(self) -> list[str]:
+        """Method and path, in order."""
+        return [what for id_, what in self._sent if id_ not in self._cached]
+
+
+def path_of(url: str) -> str:
+    return urlsplit(url).path
+
+
+def test_the_page_is_light_and_asks_for_nothing_twice(browser: Browser, stack: Stack) -> None:
+    """Cold it weighs little; warm, to come, join and wait takes the page, the join, the page and the socket."""
+    narrow = make_event(stack.env, "Floor:4500:300", room=1)
+    at = f"/events/{narrow.slug}"
+    with api(stack) as first, browser.new_context(viewport=PHONE) as context:
+        come_in(first, narrow)
+        for is_warm in (False, True):
+            context.clear_cookies()
+            page = context.new_page()
+            wire = Wire(page)
+            page.goto(f"{stack.web}{at}")
+            page.wait_for_load_state("networkidle")
+            if not is_warm:
+                assert wire.bytes <= COLD_BYTES
+                assert wire.asked()[0] == f"GET {at}"
+                assert len([asked for asked in wire.asked() if "/static/" in asked]) > 3, "it was cold"
+            press_join(page)
+            expect(page.locator("[data-view=waiting] [data-link=live]")).to_be_visible()
+            page.wait_for_load_state("networkidle")
+            if is_warm:
+                assert wire.asked() == [f"GET {at}", f"POST /api/v1{at}/queue", f"GET {at}", f"WS /ws{at}"]
+            page.close()
     ticketcraze(stack.env, "event", "close", narrow.slug)
 
 

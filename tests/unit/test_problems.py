@@ -17,6 +17,7 @@ from starlette.routing import Route
 from app.main import ROUTES
 from app.orders.reservations import Refused
 from app.web.problems import KINDS, MACHINE_PATHS, Problem, answer_error, refusal_of
+from app.web.rendering import page
 from app.web.routing import Resource, resource
 
 LUA = Path(__file__).parent.parent.parent / "app" / "lua"
@@ -28,6 +29,13 @@ def test_every_problem_says_what_to_do() -> None:
         assert 400 <= kind.status < 600
         assert kind.title.endswith(".")
         assert kind.advice.endswith(".")
+
+
+def test_the_page_that_explains_a_problem_shows_no_marks_of_its_text() -> None:
+    for kind in KINDS.values():
+        html = bytes(page("problem.html", kind=kind).body).decode()
+        assert "`" not in html
+        assert html.count("<code>") == kind.advice.count("`") / 2
 
 
 def test_every_refusal_of_reserve_has_its_problem() -> None:
@@ -84,6 +92,7 @@ def test_the_page_of_a_refused_form_leads_nowhere_that_answers_405(route: Route)
             for code in KINDS:
                 text = (await client.post("/form", headers={"code": code})).text
                 assert "http-equiv" not in text, code
+                assert "data-again" not in text, code
                 assert readable or 'href=""' not in text, code
                 assert "automatically" not in text, code
             busy = (await client.post("/form", headers={"code": "busy"})).text

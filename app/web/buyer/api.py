@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import ORDER_ID, derived_id, new_id
+from app.ids import ORDER_ID, derived_id, new_id, short_code
 from app.infra.redis import NotReady
 from app.live.shapes import (
     CanceledOrder,
@@ -350,7 +350,7 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
     attempt = Attempt(
         payment_id=payment_id,
         return_url=f"{services.settings.public_url}/orders/{order.id}",
-        description=f"Order {order.id[:8]}",
+        description=f"Order {short_code(order.id)}",
         expires_at_ms=end_ms,
     )
     try:

@@ -10,6 +10,25 @@ from app.web.rendering import page
 from tests.world.books import World, in_a_world, live_a_little
 
 
+def test_refunds_in_the_funnel_and_in_the_money_are_the_same(own_env: dict[str, str]) -> None:
+    """Whatever an order came to: money that came too late, or twice, went back as well."""
+
+    async def story(world: World) -> None:
+        await live_a_little(world)
+        snapshot = await Dashboard(world.redis, world.database).snapshot(world.event)
+        sent_back = [
+            payment.amount_minor
+            for order_id in world.orders.values()
+            for payment in (await world.read(order_id)).payments
+            if payment.status == "REFUNDED"
+        ]
+        assert len(sent_back) == 4
+        assert (snapshot.funnel.refunded, snapshot.passed.refunded) == (4, 4)
+        assert snapshot.money.refunded == sum(sent_back)
+
+    in_a_world(own_env, story)
+
+
 async def look(world: World) -> tuple[dict[str, object], str]:
     """The snapshot's trouble, and what the page says of it."""
     snapshot = msgspec.to_builtins(await Dashboard(world.redis, world.database).snapshot(world.event))
