@@ -31,6 +31,7 @@ from app.organisers.sessions import Sessions
 from app.organisers.watching import Watching
 from app.payments.providers import open_providers
 from app.sale.events import read_event
+from app.sale.gates.captcha import Captchas
 from app.sale.gates.work import Work
 from app.sale.passes import PassKeys
 from app.settings import WEB, BadSetting, Settings
@@ -191,6 +192,7 @@ def create_app(
                 hub=hub,
                 tokens=Tokens(settings.secret_keys),
                 work=Work(settings.secret_keys),
+                captchas=Captchas(),
                 pass_keys=PassKeys(settings.secret_keys, settings.public_url),
                 ticket_keys=TicketKeys(settings.ticket_keys),
                 events=events,
@@ -215,6 +217,7 @@ def create_app(
                 yield
                 telling.cancel()
                 events.close()
+                app.state.services.captchas.close()
                 login.close()
                 watching.close()
                 with suppress(asyncio.CancelledError):

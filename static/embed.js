@@ -167,14 +167,14 @@ class Room extends HTMLElement {
   // The shop gets the pass, which lasts for minutes.
   async #admit(place) {
     if (this.#pass?.turn === place.expires_at && Date.parse(this.#pass.expires_at) - Date.now() > PASS_LEFT_MS) {
-      this.#find("[part=shop]").hidden = !this.event?.shop_url;
+      this.#find("[part=shop]").hidden = !this.#pass.location;
       return;
     }
     try {
       const pass = await this.#call("POST", "/pass");
       this.#pass = { ...pass, turn: place.expires_at };
-      if (this.event?.shop_url) {
-        this.#find("[part=shop]").href = `${this.event.shop_url}?tc_pass=${pass.token}`;
+      if (pass.location) {
+        this.#find("[part=shop]").href = pass.location;
         this.#find("[part=shop]").hidden = false;
       }
       this.dispatchEvent(new CustomEvent("admitted", { detail: pass }));

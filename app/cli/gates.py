@@ -9,7 +9,10 @@ from msgspec.structs import replace
 
 from app.cli.command import Failed
 from app.sale.gates.accounts import check_account
-from app.sale.gates.rules import Account, BadGates, Gates, check_gates
+from app.sale.gates.rules import Account, BadGates, Captcha, Gates, check_gates
+
+NONE = "none"  # takes a gate away
+HIDDEN = "(set)"
 
 
 def add_gates(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,11 @@ def add_gates(parser: argparse.ArgumentParser) -> None:
         "--work", type=int, metavar="COUNTERS",
         help="work of each browser that joins, more of it under load: 2000 is about half a second; 0: none",
     )  # fmt: skip
+    parser.add_argument("--captcha-url", metavar="URL", help="a captcha's siteverify address; none: no captcha")
+    parser.add_argument("--captcha-secret", metavar="FILE", help="the secret for it")
+    parser.add_argument(
+        "--queueit-secret", metavar="FILE", help="your shop has Queue-it's connector: its secret; none: it has not"
+    )
 
 
 def read_gates(arguments: argparse.Namespace, gates: Gates) -> Gates:
@@ -44,6 +52,15 @@ def read_gates(arguments: argparse.Namespace, gates: Gates) -> Gates:
     if arguments.origin:
         origins = tuple(origin.lower().rstrip("/") for origin in arguments.origin if origin != "none")
         gates = replace(gates, origins=origins)
+    if arguments.queueit_secret:
+        said = arguments.queueit_secret
+        gates = replace(gates, queueit_secret="" if said == NONE else _read(said).strip())
+    if arguments.captcha_url == "none":
+        gates = replace(gates, captcha=None)
+    elif arguments.captcha_url or arguments.captcha_secret:
+        known = gates.captcha or Captcha("", "")
+        secret = _read(arguments.captcha_secret).strip() if arguments.captcha_secret else known.secret
+        gates = replace(gates, captcha=Captcha(arguments.captcha_url or known.url, secret))
     if arguments.work is not None:
         gates = replace(gates, work=arguments.work)
     gates = replace(gates, account=_account(arguments, gates.account))
@@ -88,6 +105,9 @@ def _keys(text: str) -> tuple[dict[str, Any], ...]:
 
 def told_gates(gates: Gates) -> dict[str, Any]:
     """Gates as an answer: without what is secret in them."""
-    account = gates.account and replace(gates.account, secret="set" if gates.account.secret else "")
-    told: dict[str, Any] = msgspec.to_builtins(replace(gates, account=account))
+    account = gates.account and replace(gates.account, secret=HIDDEN if gates.account.secret else "")
+    captcha = gates.captcha and replace(gates.captcha, secret=HIDDEN)
+    queueit = HIDDEN if gates.queueit_secret else ""
+    public = replace(gates, account=account, captcha=captcha, queueit_secret=queueit)
+    told: dict[str, Any] = msgspec.to_builtins(public)
     return told

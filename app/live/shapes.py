@@ -210,10 +210,14 @@ class WorkChallenge(Struct, frozen=True):
 
 
 class PassForShops(Struct, frozen=True):
-    """A pass that other shops can check with `/.well-known/jwks.json`; it ends soon."""
+    """A pass that other shops can check with `/.well-known/jwks.json`; it ends soon.
+
+    `location` is where to go shopping with it, null where no shop is known.
+    """
 
     token: str
     expires_at: Time
+    location: str | None
 
 
 class JwksKey(Struct, frozen=True):

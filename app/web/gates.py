@@ -1,5 +1,6 @@
 """The gates of a sale, asked by whoever joins: what must be brought, and what it makes of its bearer."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,15 @@ from app.infra.redis import first_time
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.gates.accounts import RefusedAccount, subject_of
-from app.sale.gates.rules import Account, JoinRequest
+from app.sale.gates.captcha import CaptchaUnavailable
+from app.sale.gates.rules import Account, Captcha, JoinRequest
 from app.sale.gates.work import GOOD_FOR_SECONDS, RefusedWork
 from app.sale.waiting_room import NotJoined
 from app.tokens import Buyer
 from app.web.problems import Problem
 from app.web.services import services_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,24 @@ async def pass_gates(request: Request, event: Event, buyer: Buyer | None, asked:
         code_hashes = services.tokens.code_hashes(event.id, asked.code)
     if gates.codes == "required" and not code_hashes and not await _has_place(request, event, buyer):
         raise Problem("code_required")
+    if gates.captcha and not await _has_place(request, event, buyer):
+        await _ask_captcha(request, gates.captcha, asked.captcha or "")
     if gates.work and not await _has_place(request, event, buyer):
         await _count_work(request, event, asked.work or "")
     return Passed(buyer, code_hashes)
+
+
+async def _ask_captcha(request: Request, captcha: Captcha, response: str) -> None:
+    """Raises Problem `captcha_required`, `captcha_refused`, and `unavailable` when nobody can say."""
+    if not response:
+        raise Problem("captcha_required")
+    try:
+        solved = await services_of(request).captchas.is_solved(captcha, response)
+    except CaptchaUnavailable as error:
+        log.warning("a captcha cannot be verified: %s", error)
+        raise Problem("unavailable") from None
+    if not solved:
+        raise Problem("captcha_refused")
 
 
 async def _count_work(request: Request, event: Event, solved: str) -> None:

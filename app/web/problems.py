@@ -100,6 +100,18 @@ KINDS = {
             " takes. An owner can give it.",
         ),
         Kind(
+            "captcha_required",
+            403,
+            "Joining this sale takes a captcha.",
+            "Join with `captcha`, what the organiser's captcha gave your browser.",
+        ),
+        Kind(
+            "captcha_refused",
+            403,
+            "This captcha was not solved.",
+            "It is good once, and for a short time. Solve a new one.",
+        ),
+        Kind(
             "work_required",
             403,
             "Joining this sale takes a little work of your browser.",

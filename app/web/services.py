@@ -17,6 +17,7 @@ from app.organisers.watching import Watching
 from app.payments.providers import Providers
 from app.sale.catalog import Event
 from app.sale.events import UnknownEvent
+from app.sale.gates.captcha import Captchas
 from app.sale.gates.work import Work
 from app.sale.passes import PassKeys
 from app.settings import Settings
@@ -41,6 +42,7 @@ class Services:
     tokens: Tokens
     pass_keys: PassKeys
     work: Work
+    captchas: Captchas
     ticket_keys: TicketKeys
     events: Events
     sales: Sales

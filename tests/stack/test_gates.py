@@ -3,21 +3,32 @@
 import asyncio
 import base64
 import json
+import secrets
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs
 
 import altcha.v2 as altcha
 import httpx
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from integrations.asgi import WaitingRoomGuard
-from tests.world.buyers import api, assert_sound, join, make_event
+from tests.world.buyers import api, assert_sound, come_in, join, make_event
 from tests.world.commands import ticketcraze
+from tests.world.machine import ROOT
 from tests.world.stack import Stack
 from tests.world.waiting import until
 
+PEER = ROOT / "tests" / "peers" / "known_user.mjs"
 KEY = ed25519.Ed25519PrivateKey.generate()
 
 
@@ -94,6 +105,7 @@ def test_a_shop_that_is_guarded_lets_in_whom_the_room_let_in(stack: Stack) -> No
     assert asyncio.run(visit(sale.slug, authorization=f"Bearer {token}")) == 200, "by the keys the room publishes"
     assert asyncio.run(visit("another", authorization=f"Bearer {token}")) == 401
     assert asyncio.run(visit(sale.slug)) == 401
+    assert given["location"] == f"https://shop.example/night?tc_pass={token}"
     assert_sound(stack.env, sale)
 
 
@@ -120,3 +132,79 @@ def solve(challenge: dict[str, Any]) -> str:
     found = altcha.solve_challenge(altcha.Challenge.from_dict(challenge))
     assert found
     return base64.b64encode(json.dumps({"challenge": challenge, "solution": found.to_dict()}).encode()).decode()
+
+
+@contextmanager
+def captcha_company(good: str) -> Iterator[str]:
+    """Somebody who knows whether a captcha was solved: the address to ask."""
+
+    class Company(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+            solved = asked == {"secret": ["s3cret"], "response": [good]}
+            body = json.dumps({"success": solved}).encode()
+            self.send_response(503 if asked["response"] == ["broken"] else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Company)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/siteverify"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_captcha_of_somebody_elses_is_asked_and_nobody_is_let_in_while_it_cannot_be(
+    stack: Stack, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    with captcha_company("solved") as url, api(stack) as client:
+        sale = make_event(stack.env, captcha_url=url, captcha_secret=str(secret))
+        path = f"/events/{sale.slug}/queue"
+        assert client.post(path).json()["code"] == "captcha_required"
+        for response, code in (("guessed", "captcha_refused"), ("broken", "unavailable")):
+            assert client.post(path, json={"captcha": response}).json()["code"] == code
+        assert client.post(path, json={"captcha": "solved"}).status_code == 200
+    with api(stack) as late:
+        assert late.post(path, json={"captcha": "solved"}).json()["code"] == "unavailable"
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="Queue-it's connector is JavaScript")
+def test_queue_its_own_connector_takes_our_pass_and_no_other(stack: Stack, tmp_path: Path) -> None:
+    key = secrets.token_hex(32)
+    secret = tmp_path / "secret"
+    secret.write_text(key)
+    shop, away = "https://shop.example/tickets?a=1", "https://evil.example/"
+    sale = make_event(stack.env, shop_url="https://shop.example/", queueit_secret=str(secret))
+    path = f"/events/{sale.slug}/pass"
+    sent = httpx.get(f"{stack.web}/", params={"c": "shop", "e": sale.slug, "t": shop}, trust_env=False)
+    assert sent.headers["location"] == f"/events/{sale.slug}?t=https%3A%2F%2Fshop.example%2Ftickets%3Fa%3D1"
+    with api(stack) as buyer:
+        come_in(buyer, sale)
+        for bad in (away, "javascript:alert(1)", "https://shop.example@evil.example/", "//evil.example"):
+            assert buyer.post(path, json={"target": bad}).json()["code"] == "invalid", bad
+        location = buyer.post(path, json={"target": shop}).json()["location"]
+        assert location.startswith(f"{shop}&queueittoken=e_{sale.slug}~q_")
+        token = location.partition("queueittoken=")[2]
+    usual = {"url": shop, "token": token, "event": sale.slug, "secret": key}
+    asked = [
+        usual,
+        {**usual, "token": ""},
+        {**usual, "token": token[:-1] + ("0" if token[-1] != "0" else "1")},
+        {**usual, "token": token.replace("~cv_", "~cv_9")},
+        {**usual, "secret": "another"},
+        {**usual, "event": "another"},
+    ]
+    ran = subprocess.run(["node", PEER, json.dumps(asked)], capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    taken, *others = json.loads(ran.stdout)
+    assert (taken["waits"], len(taken["cookies"])) == (False, 1), "it goes on with a cookie of the shop's"
+    assert [other["waits"] for other in others] == [True] * 5
+    assert all(f"e={asked['event']}" in other["redirect"] for asked, other in zip(asked[1:], others, strict=True))

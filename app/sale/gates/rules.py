@@ -8,6 +8,7 @@ from msgspec import Meta
 
 MOST_ORIGINS = 20
 MOST_WORK = 20_000
+LEAST_SECRET = 32
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
@@ -31,13 +32,21 @@ class Account(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: str = ""
 
 
+class Captcha(msgspec.Struct, frozen=True):
+    """A captcha of somebody else's: where it is verified, and the secret that we have there."""
+
+    url: str
+    secret: str
+
+
 class Gates(msgspec.Struct, frozen=True, omit_defaults=True):
     """No gate unless it is named here.
 
     `codes`: presale codes put their holders ahead; required: nobody joins without one. `account`: a place
     belongs to an account of the organiser's. `shop_url`: where those who are let in go shopping, if not here.
     `origins`: other sites whose pages may use the waiting room. `work`: how many
-    counters a browser tries before it may join, on a calm day; 0 for none.
+    counters a browser tries before it may join, on a calm day; 0 for none. `captcha`: one of
+    somebody else's. `queueit_secret`: the shop checks passes with Queue-it's connector and this secret.
     """
 
     codes: Codes = "none"
@@ -45,6 +54,8 @@ class Gates(msgspec.Struct, frozen=True, omit_defaults=True):
     shop_url: str = ""
     origins: tuple[str, ...] = ()
     work: int = 0
+    captcha: Captcha | None = None
+    queueit_secret: str = ""
 
 
 NO_GATES = Gates()
@@ -55,10 +66,19 @@ def canonical(code: str) -> str:
     return re.sub(r"[\s-]", "", code).upper()
 
 
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address that `check_gates` let through."""
+    return "/".join(address.split("/")[:3])
+
+
 def check_gates(gates: Gates) -> None:
     """Raises BadGates for an address that is none. What an account needs is checked where tokens are read."""
     if gates.shop_url and not _ADDRESS.fullmatch(gates.shop_url):
         raise BadGates("shop address: https://shop.example/ or http, without a query")
+    if gates.captcha and not (_ADDRESS.fullmatch(gates.captcha.url) and gates.captcha.secret):
+        raise BadGates("captcha: an address such as https://captcha.example/siteverify, and a secret")
+    if gates.queueit_secret and len(gates.queueit_secret) < LEAST_SECRET:
+        raise BadGates(f"Queue-it secret: {LEAST_SECRET} characters or more")
     if not 0 <= gates.work <= MOST_WORK:
         raise BadGates(f"work: from 0 to {MOST_WORK}")
     if len(gates.origins) > MOST_ORIGINS:
@@ -89,3 +109,4 @@ class JoinRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Code | msgspec.UnsetType = msgspec.UNSET
     identity: Token | msgspec.UnsetType = msgspec.UNSET
     work: Token | msgspec.UnsetType = msgspec.UNSET
+    captcha: Token | msgspec.UnsetType = msgspec.UNSET

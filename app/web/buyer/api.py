@@ -120,6 +120,8 @@ async def get_event(request: Request) -> Response:
     "closed",
     "invalid",
     "too_many",
+    "captcha_required",
+    "captcha_refused",
     "work_required",
     "work_refused",
     "identity_required",

@@ -1,6 +1,7 @@
 """The buyers' pages. Everything a page shows first is in its HTML; scripts only keep it true."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
 from app.sale.bands import number_of
+from app.sale.catalog import SLUG
 from app.sale.events import check_not_over
 from app.sale.gates.rules import JoinRequest
 from app.sale.returning import look_again
@@ -29,7 +31,10 @@ MOST_EVENTS = 50
 
 
 async def events_page(request: Request) -> Response:
-    """The list of sales."""
+    """The list of sales; or, for whom Queue-it's connector sends here, the one that is asked for."""
+    if SLUG.fullmatch(slug := request.query_params.get("e", "")):
+        target = urlencode({"t": request.query_params.get("t", "")})
+        return RedirectResponse(f"/events/{slug}?{target}", 303)
     newest = await services_of(request).sales.newest(MOST_EVENTS)
     return page("buyer/events.html", events=newest.facts.events, server_now=iso(now_ms()))
 

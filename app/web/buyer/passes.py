@@ -1,20 +1,34 @@
 """The pass for other shops: handed out to whoever is in, checked for proxies, and the keys to check it with."""
 
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.live.shapes import Jwks, JwksKey, PassForShops
 from app.sale.draw import public_buyer_id
 from app.sale.events import check_not_over
+from app.sale.gates.known_user import known_user_token
+from app.sale.gates.rules import Gates, origin_of
 from app.sale.passes import BadPass
 from app.sale.returning import look_again
 from app.tokens import Buyer
 from app.units import iso, now_ms
 from app.web.callers import bearer_token, for_buyer
-from app.web.http import Json
-from app.web.problems import Problem
+from app.web.http import Json, read_json
+from app.web.problems import Problem, invalid
 from app.web.promises import Parameter, promise
 from app.web.services import services_of
+
+
+class PassRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Where one wants to go with the pass, if not to the shop that the organiser named."""
+
+    target: Annotated[str, Meta(min_length=1, max_length=2_048)] | msgspec.UnsetType = msgspec.UNSET
+
 
 HEADER = "X-Ticketcraze-Pass"
 CACHEABLE = "public, max-age=300"
@@ -32,17 +46,45 @@ PASS = Parameter(
     "no_pass",
     "not_joined",
     "closed",
+    body=PassRequest,
+    body_is_optional=True,
 )
 @for_buyer
 async def create_pass(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     check_not_over(event)
+    target = (await read_json(request, PassRequest, may_be_empty=True)).target or event.gates.shop_url
+    if target and not _is_shop(target, event.gates):
+        raise invalid("target: an address of the shop, or of a site that the organiser named")
     place = await look_again(services.redis, event.id, buyer.id, buyer.numbers.get(event.id))
     if place.status != "admitted":
         raise Problem("no_pass")
     signed = services.pass_keys.sign(event.slug, public_buyer_id(buyer.id), place.expires_at_ms, now_ms())
-    return Json(PassForShops(signed.token, iso(signed.expires_at_ms)))
+    brought = {"tc_pass": signed.token}
+    if event.gates.queueit_secret:
+        minutes = max((place.expires_at_ms - now_ms()) // 60_000, 1)
+        ends_at, buyer_id = signed.expires_at_ms // 1000, public_buyer_id(buyer.id)
+        token = known_user_token(event.gates.queueit_secret, event.slug, buyer_id, ends_at, minutes)
+        brought = {"queueittoken": token}
+    location = target and _with_query(target, brought)
+    return Json(PassForShops(signed.token, iso(signed.expires_at_ms), location or None))
+
+
+def _is_shop(address: str, gates: Gates) -> bool:
+    """Whether whoever is let in may be sent there: nobody can have them sent anywhere else."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    known = {*gates.origins, origin_of(gates.shop_url)}
+    return address.isascii() and address.isprintable() and f"{parts.scheme}://{parts.netloc}" in known
+
+
+def _with_query(address: str, more: dict[str, str]) -> str:
+    parts = urlsplit(address)
+    query = "&".join([*filter(None, [parts.query]), urlencode(more, safe="~")])
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
 @promise(

@@ -23,6 +23,7 @@ const first = JSON.parse($("#state").textContent);
 learnServerTime(first.server_now);
 const slug = first.event.slug;
 const stayKey = `tc:stay:${slug}`;
+const targetKey = `tc:target:${slug}`;
 const identityKey = `tc:identity:${slug}`;
 const extendedKey = `tc:extended:${slug}`; // the number of the place whose pass got more time
 let state = {
@@ -173,7 +174,10 @@ function brought() {
 }
 
 // The organiser sends people here with a token behind the #: no server and no log sees it there.
-function keepIdentity() {
+// Where they came from and want to go back to stands in the address.
+function keepWhatWasBrought() {
+  const target = new URLSearchParams(location.search).get("t");
+  if (target) sessionStorage.setItem(targetKey, target);
   const identity = new URLSearchParams(location.hash.slice(1)).get("identity");
   if (!identity) return;
   sessionStorage.setItem(identityKey, identity);
@@ -265,8 +269,13 @@ const actions = {
   },
   // Another shop sells: it checks the pass that comes with the address.
   shop: () => attempt(async () => {
-    const { token } = await call("POST", `/api/v1/events/${slug}/pass`);
-    location.assign(`${state.event.shop_url}?tc_pass=${token}`);
+    const target = sessionStorage.getItem(targetKey);
+    const ask = (body) => call("POST", `/api/v1/events/${slug}/pass`, { body });
+    const pass = await ask(target ? { target } : undefined).catch((problem) => {
+      if (problem.code !== "invalid") throw problem; // wherever they came from, it is no place to go to
+      return ask();
+    });
+    location.assign(pass.location);
   }),
   extend_pass: () => moreTime(`/api/v1/events/${slug}/queue/extend`, (until) => {
     const { number } = state.place;
@@ -302,7 +311,7 @@ for (const anchor of $$("[data-copy]")) {
 // A code to scan comes into view when it is unfolded.
 for (const details of $$("details")) details.addEventListener("toggle", () => { if (details.open) $(".scan", details)?.scrollIntoView({ block: "center" }); });
 
-keepIdentity();
+keepWhatWasBrought();
 setUpSound();
 localTimes();
 if (state.page !== "order") setUpShop(state.event, show);
