@@ -12,9 +12,9 @@ from crowd.limits import source_address
 
 BUYERS = 50
 ARRIVING_SECONDS = 3.0
-HOLD_SECONDS = 6
+HOLD_SECONDS = 8
 LONG_HOLD_SECONDS = 25  # where a hold is to outlast that Redis is made anew
-PASS_SECONDS = 12
+PASS_SECONDS = 20
 # Of a hundred buyers, so many press these buttons at the provider; none: they never pay.
 PRESSES: dict[tuple[str, ...], int] = {
     ("succeed",): 73,

@@ -28,10 +28,9 @@ async def kill_at_the_script(
 ) -> None:
     """The script that decides on an order is about to run, or has run, and who asked for it is dead."""
     reserve = scripts.sha("reserve").encode()
-    for _ in range(2):
-        had = night.pid("web")
-        await night.at(night.redis_proxy, Moment(reserve, when, partial(_kill_now, night)))
-        await night.until_new("web", had)
+    had = night.pid("web")
+    await night.at(night.redis_proxy, Moment(reserve, when, partial(_kill_now, night)))
+    await night.until_new("web", had)
 
 
 async def _kill_now(night: Night) -> None:
@@ -41,10 +40,9 @@ async def _kill_now(night: Night) -> None:
 async def kill_before_the_2xx(night: Night, sale: Sale, chance: Random) -> None:
     """Kafka has acknowledged the provider's message, and the provider never hears of it."""
     callback = b"POST /api/v1/payments/callbacks/"
-    for _ in range(2):
-        had = night.pid("web")
-        await night.at(night.web_proxy, Moment(callback, "after", partial(_kill_now, night)))
-        await night.until_new("web", had)
+    had = night.pid("web")
+    await night.at(night.web_proxy, Moment(callback, "after", partial(_kill_now, night)))
+    await night.until_new("web", had)
 
 
 async def kill_forked(night: Night, sale: Sale, chance: Random) -> None:
@@ -153,19 +151,19 @@ ROWS = (
     row("web-process-killed", "web: SIGKILL to one of its processes, three times", kill_forked),
     row(
         "web-killed-before-script",
-        "web: SIGKILL before the script that decides on an order, twice",
+        "web: SIGKILL before the script that decides on an order",
         kill_at_the_script,
         when="before",
     ),
     row(
         "web-killed-after-script",
-        "web: SIGKILL after the script that decided on an order, twice",
+        "web: SIGKILL after the script that decided on an order",
         kill_at_the_script,
         when="after",
     ),
     row(
         "web-killed-before-2xx",
-        "web: SIGKILL between Kafka's acknowledgement of money and the 2xx, twice",
+        "web: SIGKILL between Kafka's acknowledgement of money and the 2xx",
         kill_before_the_2xx,
     ),
     row("web-restarted", "web: SIGTERM with everybody connected", stop_politely),
