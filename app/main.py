@@ -46,6 +46,7 @@ from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
 from app.web.admin import orders as admin_orders
+from app.web.admin import outbound as admin_outbound
 from app.web.admin import pages as admin_pages
 from app.web.admin.socket import admin_socket
 from app.web.buyer import api, draw, embed, pages, passes, ticket_pages, tickets, work
@@ -114,6 +115,14 @@ API = router(
     resource("/admin/orders/{order_id}/refunds", POST=admin_money.post_refund),
     resource("/admin/orders/{order_id}/accept", POST=admin_money.post_accept),
     resource("/admin/orders/{order_id}/cancel", POST=admin_money.post_cancel),
+    resource("/admin/orders/{order_id}/resend", POST=admin_outbound.resend_tickets),
+    resource("/admin/events/{slug}/webhooks", GET=admin_outbound.get_webhooks, POST=admin_outbound.post_webhook),
+    resource("/admin/events/{slug}/webhooks/{webhook_id}", DELETE=admin_outbound.delete_webhook),
+    resource("/admin/events/{slug}/webhooks/{webhook_id}/deliveries", GET=admin_outbound.get_deliveries),
+    resource(
+        "/admin/events/{slug}/webhooks/{webhook_id}/deliveries/{message_id}/resend",
+        POST=admin_outbound.resend_delivery,
+    ),
     resource("/admin/events/{slug}/refund-requests/{request_id}/grant", POST=admin_money.post_grant),
     resource("/admin/events/{slug}/refund-requests/{request_id}/decline", POST=admin_money.post_decline),
 )

@@ -5,7 +5,7 @@ import re
 from app.ids import derived_id
 from app.infra.mysql import Connection, Database, in_list
 from app.orders.lifecycle import BOUGHT
-from app.outbound.outbox import Message, enqueue
+from app.outbound.outbox import Message, due_again, enqueue
 from app.units import now_ms, to_datetime
 
 MOST_EMAIL = 254  # characters, as SMTP has it
@@ -54,6 +54,20 @@ def confirmation(order_id: str, event_id: int, changes: int = 1) -> Message:
     return Message(
         derived_id("mail", "order.confirmed", order_id, str(changes)), "order.confirmed", event_id, order_id
     )
+
+
+async def confirm_again(database: Database, order_id: str) -> bool:
+    """Mails the tickets of an order that is bought once more; whether there is an address to mail them to."""
+    now = now_ms()
+    async with database.transaction() as connection:
+        contact = await connection.fetch_one(
+            "SELECT event_id, changes FROM contacts WHERE order_id = %s FOR UPDATE", (order_id,)
+        )
+        if contact:
+            message = confirmation(order_id, contact["event_id"], contact["changes"])
+            await enqueue(connection, [message], now)
+            await due_again(connection, message.id, now)
+    return contact is not None
 
 
 async def changes_of(connection: Connection, order_ids: list[str]) -> dict[str, int]:

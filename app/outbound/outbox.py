@@ -125,14 +125,20 @@ async def hold_back(connection: Connection, messages: Sequence[Message], until_m
         )
 
 
-async def resend(database: Database, message_id: str, at_ms: int) -> bool:
-    """Sends a message that ended once more, with a new time to try; whether there is such a one."""
+async def resend(database: Database, message_id: str, at_ms: int, webhook_id: int | None = None) -> bool:
+    """Sends a message that ended once more, with a new time to try; whether there is such one, of this webhook."""
+    async with database.connection() as connection:
+        return await due_again(connection, message_id, at_ms, webhook_id)
+
+
+async def due_again(connection: Connection, message_id: str, at_ms: int, webhook_id: int | None = None) -> bool:
+    """The same on a connection."""
     now = to_datetime(at_ms)
     return bool(
-        await database.execute(
+        await connection.execute(
             "UPDATE messages SET status = 'DUE', next_at = %s, created_at = %s, ended_at = NULL, error = NULL"
-            " WHERE id = %s AND status <> 'DUE'",
-            (now, now, message_id),
+            " WHERE id = %s AND status <> 'DUE' AND (%s IS NULL OR webhook_id = %s)",
+            (now, now, message_id, webhook_id, webhook_id),
         )
     )
 

@@ -33,6 +33,8 @@ PATH_PARAMETERS = {
     "slug": ("The name of a sale in addresses.", {"type": "string", "pattern": f"^{SLUG.pattern}$"}),
     "order_id": ("An order's id.", {"type": "string", "pattern": f"^{ORDER_ID.pattern}$"}),
     "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
+    "webhook_id": ("A webhook's id.", {"type": "string", "pattern": "^[0-9]{1,9}$"}),
+    "message_id": ("A message's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "request_id": ("A refund request's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
     "export": ("What is exported.", {"enum": [f"{name}.csv" for name in EXPORTS]}),

@@ -253,6 +253,12 @@ KINDS = {
             "Only an order whose payment was not as expected can be accepted. `order_status` says how it stands.",
         ),
         Kind(
+            "no_contact",
+            409,
+            "There is nobody to mail this to.",
+            "The order has no tickets to mail, or its buyer gave no address: they can at any time.",
+        ),
+        Kind(
             "already_used",
             409,
             "This ticket was used already.",

@@ -60,6 +60,8 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "ticket_id": "0a" * 16,
             "ticket_code": "A1.AAAA",
             "request_id": new_id(),
+            "webhook_id": "999999999",
+            "message_id": new_id(),
             "provider": "sandbox",
             "code": "limit",
             "sku_id": str(sale.skus[0].id),
