@@ -38,7 +38,8 @@ from app.settings import WEB, BadSetting, Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
-from app.watch.processes import calm_collector, reporting
+from app.watch.pressure import Limits, Pressure
+from app.watch.processes import Load, calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web import door as scanner
 from app.web.admin import account, door, event_pages, session
@@ -59,9 +60,11 @@ from app.web.events import Events
 from app.web.guard import Guard
 from app.web.internal import internal_listener
 from app.web.keeper import Keeper
+from app.web.kept import Kept
+from app.web.overload import watched_pressure
 from app.web.problems import PROBLEMS, Problem, answer_error
 from app.web.rendering import FILES
-from app.web.routing import resource, router
+from app.web.routing import Lookup, resource, router
 from app.web.sales import Sales
 from app.web.server import Server, limits_of, listen
 from app.web.services import Services
@@ -186,6 +189,9 @@ def create_app(
             open_producer(settings, wait=False) as producer,
             open_providers(settings) as providers,
         ):
+            pressure = Pressure(
+                Limits(settings.overload_lag_ms, settings.overload_outbox, settings.overload_books_seconds * 1_000)
+            )
             events = Events(partial(read_event, database))
             hub = Hub(redis, settings.max_sockets, board.buyers, events.outdate)
             sessions = Sessions(database)
@@ -212,14 +218,24 @@ def create_app(
                 login=login,
                 admin_log=admin_log,
                 board=board,
+                pressure=pressure,
+                strangers_pages=Kept(),
                 watching=watching,
             )
             calm_collector()
+
+            def told(pressure: Pressure) -> None:
+                door.is_shut = pressure.is_shut
+
+            def load() -> Load:
+                return Load(tuple(sorted(pressure.reasons)), pressure.is_shut)
+
             async with (
+                watched_pressure(redis, pressure, told),
                 internal_listener(internal, app.state),
                 written_figures(board, app.state.services.look),
                 refreshed_epochs(database),
-                reporting(redis, "web", database, lambda: door.open_connections),
+                reporting(redis, "web", database, lambda: door.open_connections, load),
             ):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
@@ -258,6 +274,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # it would lead wherever the Host header says
+    app.router.middleware_stack = Lookup(ROUTES, otherwise=app.router.app)
     app.state.documents = documents.Documents(DOCUMENTED)
     return app
 

@@ -98,6 +98,9 @@ class Settings:
     max_connections: int  # of one host's web processes; 0: as many as they may open files
     connections_per_address: int  # on one host, of one IPv4 address or IPv6 /64; 0: half of all
     web_processes: int  # of one host
+    overload_lag_ms: int  # how late a web process's event loop may be, on average, before arrivals wait
+    overload_outbox: int  # orders on their way to the books, before arrivals wait
+    overload_books_seconds: int  # how long the oldest of them may be on its way, before admission slows
 
     @property
     def secure(self) -> bool:
@@ -161,6 +164,9 @@ class Settings:
             review_ttl_seconds=read.whole("REVIEW_TTL_SECONDS", 86_400, 1, 30 * 86_400),
             join_limit=read.whole("JOIN_LIMIT", 120, 0, 1_000_000),
             trusted_proxies=read.networks("TRUSTED_PROXIES"),
+            overload_lag_ms=read.whole("OVERLOAD_LAG_MS", 400, 1, 60_000),
+            overload_outbox=read.whole("OVERLOAD_OUTBOX", 10_000, 1, 10_000_000),
+            overload_books_seconds=read.whole("OVERLOAD_BOOKS_SECONDS", 10, 1, 3_600),
             web_processes=read.whole("WEB_PROCESSES", cores(), 1, 64),
             max_connections=read.whole("MAX_CONNECTIONS", 0, 0, 1_000_000),
             connections_per_address=read.whole("CONNECTIONS_PER_ADDRESS", 0, 0, 1_000_000),

@@ -8,19 +8,23 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import door, endtoend, ledger, rebuild
-from bench.report import BenchmarkFailed
+from bench import costs, door, endtoend, ledger, rebuild
+from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
 
 # What each needs to run: `python -m stack run`, or only its servers, or nothing.
-BENCHMARKS = {
-    "door": (door, None),
-    "endtoend": (endtoend, "run"),
-    "ledger": (ledger, "servers"),
-    "rebuild": (rebuild, "servers"),
+BENCHMARKS: dict[str, tuple[str | None, Callable[..., Report], str | None]] = {
+    "costs": (costs.__doc__, costs.measure, "run"),
+    "door": (door.__doc__, door.measure, None),
+    "endtoend": (endtoend.__doc__, endtoend.measure, "run"),
+    "ledger": (ledger.__doc__, ledger.measure, "servers"),
+    "poll": (costs.measure_poll.__doc__, costs.measure_poll, "run"),
+    "rebuild": (rebuild.__doc__, rebuild.measure, "servers"),
+    "soldout": (costs.measure_sold_out.__doc__, costs.measure_sold_out, "run"),
 }
 
 INTERRUPTED = 130
@@ -34,21 +38,21 @@ def main() -> int:
     parser.add_argument("--stack", type=Path, metavar="DIR", help="a stack that runs already")
     arguments = parser.parse_args()
     if arguments.name is None:
-        for name, (module, _) in BENCHMARKS.items():
-            print(f"{name:<12} {(module.__doc__ or '').splitlines()[0]}")
+        for name, (words, _, _) in BENCHMARKS.items():
+            print(f"{name:<12} {(words or '').splitlines()[0]}")
         return 0
     allow_open_files()
     # It reports as errors what it tries again by itself, such as a topic whose leader is not chosen yet.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    module, needs = BENCHMARKS[arguments.name]
+    _, measure, needs = BENCHMARKS[arguments.name]
     try:
         if needs is None:
-            report = module.measure()
+            report = measure()
         elif arguments.stack:
-            report = module.measure(Stack(arguments.stack))
+            report = measure(Stack(arguments.stack))
         else:
             with own_stack(needs) as stack:
-                report = module.measure(stack)
+                report = measure(stack)
     except BenchmarkFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1

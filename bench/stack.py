@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.report import BenchmarkFailed
+from bench.report import BenchmarkFailed, cpu_us_of
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300  # the first start on a machine installs the servers
@@ -76,13 +76,13 @@ class Stack:
         busy = [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         idle, waits = busy[3], busy[4]
         used = {"load": time.process_time(), MACHINE: (sum(busy) - idle - waits) / TICKS_PER_SECOND}
-        for name, pid in self.run["processes"].items():
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError as error:
-                raise BenchmarkFailed(f"{name} is gone: {error}") from error
-            used[name] = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        for name in self.run["processes"]:
+            used[name] = self.cpu_us(name) / 1e6
         return used
+
+    def cpu_us(self, name: str) -> float:
+        """The CPU time used by one process and those that it made, µs. Raises BenchmarkFailed when it is gone."""
+        return cpu_us_of(self.run["processes"][name])
 
 
 @contextmanager

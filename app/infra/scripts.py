@@ -32,8 +32,16 @@ def _held_back(text: str) -> str:
     return flags + newline + _READY + rest
 
 
+def _joining() -> str:
+    """Joining and looking as one step: see app/lua/then_place.lua."""
+    join, then, place = ((_FOLDER / f"{name}.lua").read_text() for name in ("join", "then_place", "place"))
+    return f"local function join()\n{join}end\n{then}{place.partition(chr(10))[2]}"
+
+
 _ANYTIME = {path.stem: path.read_text() for path in sorted((_FOLDER / "anytime").glob("*.lua"))}
-_DECIDING = {path.stem: _held_back(path.read_text()) for path in _FOLDER.glob("*.lua") if path.stem != "ready"}
+_PARTS = ("ready", "then_place")  # of other scripts
+_DECIDING = {path.stem: _held_back(path.read_text()) for path in _FOLDER.glob("*.lua") if path.stem not in _PARTS}
+_DECIDING["join"] = _held_back(_joining())
 _TEXTS = {**_DECIDING, **_ANYTIME}
 _SHAS = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in _TEXTS.items()}
 

@@ -11,7 +11,7 @@
 -- KEYS  1 sale  2 stock  3 queue  4 parked  5 passes  6 idle  7 served  8 numbers  9 bought  10 flow  11 totals
 -- ARGV  1 overbooking factor, unless the sale has its own  2 most to look at in one call  3 channel for live news
 --       4 "1" if buyers may be parked  5 grace ms  6 length of a presence bucket in ms
---       7 what the keys of those buckets begin with
+--       7 what the keys of those buckets begin with  8 what part of the rate is let in, from 0 to 1
 -- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
     'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms', 'overbooking', 'extra', 'extra_until_ms')
@@ -33,7 +33,7 @@ if #served > 0 then redis.call('ZREM', KEYS[7], unpack(served)) end
 local more = (#lapsed == most or #served == most) and 1 or 0
 if sale[1] ~= 'open' then return {0, #lapsed, 0, more} end
 
-local rate_per_ms = tonumber(sale[2]) / 60000
+local rate_per_ms = tonumber(sale[2]) / 60000 * tonumber(ARGV[8])
 local burst = math.max(1, rate_per_ms * 1000)
 local elapsed_ms = now_ms - tonumber(sale[6] or now_ms)
 local tokens = math.min(burst, tonumber(sale[5] or 1) + math.max(0, elapsed_ms) * rate_per_ms)

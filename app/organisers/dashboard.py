@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,6 +21,7 @@ from app.organisers.snapshot import (
     KeptVerdict,
     OrderInReview,
     OrganiserState,
+    Overload,
     Passed,
     ProcessLight,
     Snapshot,
@@ -35,7 +37,7 @@ from app.sale.catalog import Event, Stock, parse_stock, public_state
 from app.sale.events import last_stock
 from app.sale.pace import Pace, parse_pace
 from app.units import iso, now_ms, to_minor, to_ms
-from app.watch.processes import Report, reports
+from app.watch.processes import Load, Report, reports
 
 FEED_LENGTH = 30
 MOST_TROUBLE = 20
@@ -242,9 +244,18 @@ def _snapshot(event: Event, now: _Sale, books: _Books, processes: list[Report]) 
             dlq=told.dlq if told else None,
             verdict=Verdict(told.ok, told.checked_at, told.failed) if told else None,
             processes=[ProcessLight(p.name, p.pid, p.age_ms // 1000, p.ok) for p in processes],
+            overload=_overload([p.load for p in processes if p.ok]),
         ),
         trouble=Trouble(books.orders_with("REVIEW"), books.in_review, books.refused_refunds),
         feed=books.feed,
+    )
+
+
+def _overload(loads: Sequence[Load]) -> Overload:
+    return Overload(
+        sorted({reason for load in loads for reason in load.pressed_by}),
+        any(load.is_shut for load in loads),
+        min((load.pace for load in loads), default=1.0),
     )
 
 

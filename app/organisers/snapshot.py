@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from app.live.shapes import Money, Time
+from app.watch.pressure import Reason
 
 HeldBackBy = Literal["nobody", "rate", "room", "stock", "state", "silence"]
 OrganiserState = Literal["scheduled", "drawing", "open", "paused", "sold_out", "closed", "not_ready"]
@@ -118,6 +119,18 @@ class ProcessLight(Struct, frozen=True):
     ok: bool
 
 
+class Overload(Struct, frozen=True):
+    """What is too much for web processes (nothing: all is well), and what is done about it.
+
+    `loop`: they cannot keep up; `outbox`: too many orders are on their way to the books; `books`: those have been
+    on their way for too long. `pace` is what part of its rate each event lets in.
+    """
+
+    reasons: list[Reason]
+    arrivals_wait: bool
+    pace: float
+
+
 class Trust(Struct, frozen=True):
     """Whether all is in order. `lag`, `dlq` and `verdict` are null until the first reconciliation."""
 
@@ -126,6 +139,7 @@ class Trust(Struct, frozen=True):
     dlq: int | None
     verdict: Verdict | None
     processes: list[ProcessLight]
+    overload: Overload
 
 
 class OrderInReview(Struct, frozen=True):

@@ -30,11 +30,18 @@ class Admitted:
 
 
 async def admit(
-    redis: Redis, event_ids: Sequence[int], *, overbooking: float, may_park: bool, grace_seconds: int
+    redis: Redis,
+    event_ids: Sequence[int],
+    *,
+    overbooking: float,
+    may_park: bool,
+    grace_seconds: int,
+    pace: float = 1.0,
 ) -> dict[int, Admitted]:
     """Lets the next buyers of each event in, in one round trip: what happened, by event.
 
-    `may_park` says whether it is known who is here. An event that cannot be asked is left out and stops no other.
+    `may_park` says whether it is known who is here, `pace` what part of each event's rate is let in. An event that
+    cannot be asked is left out and stops no other.
     Raises RedisError when Redis does not answer.
     """
     calls: list[scripts.Call] = [
@@ -48,6 +55,7 @@ async def admit(
                 grace_seconds * 1000,
                 BUCKET_MS,
                 bucket_prefixes(event_id)[0],
+                pace,
             ],
         )
         for event_id in event_ids

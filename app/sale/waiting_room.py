@@ -90,8 +90,7 @@ async def join(
     are those of one presale code, by each key it may have been made with.
     Raises NotReady, SaleClosed, WaitingRoomFull, TooManyJoins, BadCode, CodeUsed.
     """
-    names = keys(event_id, *JOINING, f"joins:{address}", "codes", "codes_used", f"wrong_codes:{address}")
-    args: list[str | int] = [buyer_id, max_waiting, joins_per_minute, WRONG_CODES, *code_hashes]
+    names, args = joining(event_id, buyer_id, max_waiting, address, joins_per_minute, code_hashes)
     try:
         answer = await scripts.run(redis, "join", names, args)
     except OutOfMemoryError as error:  # nothing was written; what memory there is, is kept for settling
@@ -104,9 +103,34 @@ async def join(
         raise BadCode
     if answer == "CODE_USED":
         raise CodeUsed
-    if answer != "JOINED":
+    if answer[0] in ("TOO_MANY", "TOO_MANY_CODES"):
         raise TooManyJoins(answer[1], answer[0] == "TOO_MANY_CODES")
-    return await look(redis, event_id, buyer_id)
+    place = _place(answer)
+    if place is None:
+        raise NotJoined
+    return place
+
+
+def joining(
+    event_id: int,
+    buyer_id: str,
+    max_waiting: int,
+    address: str,
+    joins_per_minute: int,
+    code_hashes: Sequence[str] = (),
+) -> scripts.Call:
+    """How join.lua, and place.lua behind it, are asked."""
+    of_address = (f"joins:{address}", "codes", "codes_used", f"wrong_codes:{address}")
+    return keys(event_id, *JOINING, *of_address, "numbers"), [
+        buyer_id,
+        max_waiting,
+        joins_per_minute,
+        WRONG_CODES,
+        *code_hashes,
+        BUCKET_MS,
+        BUCKETS_KEPT_SECONDS,
+        *bucket_prefixes(event_id),
+    ]
 
 
 async def look(redis: Redis, event_id: int, buyer_id: str) -> Place:

@@ -17,12 +17,21 @@ from app.infra import scripts
 from app.infra.keys import HEARTBEAT, PROCESSES
 from app.infra.mysql import Database
 from app.units import now_ms
+from app.watch.pressure import Reason
 
 REPORT_SECONDS = 2.0
 STALE_MS = 10_000
 KEPT_SECONDS = 5.0  # longer than what is left to do at rest takes
 FORGOTTEN_MS = 120_000
 YOUNG_OBJECTS = 50_000  # made before the collector looks
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What is too much for a process, if anything, and what it does about it: see app/watch/pressure.py."""
+
+    pressed_by: tuple[Reason, ...] = ()
+    is_shut: bool = False  # arrivals wait
+    pace: float = 1.0  # of admission: what part of each event's rate it lets in
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -36,6 +45,7 @@ class Report(msgspec.Struct, frozen=True):
     sockets: int
     instance: str = ""  # host and a random part: the same for as long as the process lives, and nobody else's
     since_ms: int = 0  # its first report
+    load: Load = Load()
 
     @property
     def host(self) -> str:
@@ -72,7 +82,11 @@ def _open_files() -> int:
 
 @asynccontextmanager
 async def reporting(
-    redis: Redis, name: str, database: Database | None = None, sockets: Callable[[], int] = lambda: 0
+    redis: Redis,
+    name: str,
+    database: Database | None = None,
+    sockets: Callable[[], int] = lambda: 0,
+    load: Callable[[], Load] = Load,
 ) -> AsyncIterator[None]:
     """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
     field, since_ms = f"{name}:{instance()}", now_ms()
@@ -81,7 +95,9 @@ async def reporting(
         while True:
             open_files = _open_files()
             borrowed = database.kept(KEPT_SECONDS) if database else 0
-            report = Report(name, os.getpid(), now_ms(), open_files, borrowed, sockets(), instance(), since_ms)
+            report = Report(
+                name, os.getpid(), now_ms(), open_files, borrowed, sockets(), instance(), since_ms, load()
+            )
             with suppress(RedisError):  # the next one will tell
                 said = msgspec.json.encode(report).decode()
                 await scripts.run(redis, "report", [PROCESSES], [field, said, HEARTBEAT])

@@ -38,6 +38,8 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None, asked:
     """Joins, as somebody new if need be; the buyer's token and place."""
     services = services_of(request)
     check_not_over(event)
+    if services.pressure.is_shut and (buyer is None or event.id not in buyer.numbers):
+        raise Problem("busy", "So many people are arriving that the door opens in turns.")
     passed = await pass_gates(request, event, buyer, asked)
     buyer = passed.buyer or await _stranger(request, event)
     settings = services.settings

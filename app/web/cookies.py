@@ -4,6 +4,7 @@ Under https a name begins with `__Host-`: browsers then take the cookie only fro
 neither a sister domain nor somebody on the wire can plant one.
 """
 
+import re
 from typing import Literal
 
 from starlette.requests import HTTPConnection
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from app.web.services import services_of
 
 HOST_PREFIX = "__Host-"
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")  # what tokens are written in
 
 
 def read_cookie(connection: HTTPConnection, name: str) -> str:
@@ -28,13 +30,18 @@ def set_cookie(
     samesite: Literal["lax", "strict"],
 ) -> None:
     """Has the browser keep the cookie for this long."""
-    response.set_cookie(
-        _full_name(connection, name),
-        value,
-        max_age=max_age_seconds,
-        httponly=True,
-        samesite=samesite,
-        secure=_secure(connection),
+    secure = _secure(connection)
+    full_name = HOST_PREFIX + name if secure else name
+    if not _PLAIN.fullmatch(value):
+        raise ValueError(f"not a value of a cookie: {value!r}")
+    response.raw_headers.append(
+        (
+            b"set-cookie",
+            (
+                f"{full_name}={value}; HttpOnly; Max-Age={max_age_seconds}; Path=/; SameSite={samesite}"
+                f"{'; Secure' if secure else ''}"
+            ).encode(),
+        )
     )
 
 

@@ -22,7 +22,7 @@ IMPORT_MAP = import_map(FILES)
 SCRIPT_SOURCES = f"'self' {csp_hash(IMPORT_MAP)}"
 
 
-def _address(name: str) -> str:
+def address_of_file(name: str) -> str:
     """The address of a static file. Raises KeyError."""
     return PREFIX + FILES[name].name
 
@@ -50,7 +50,7 @@ def environment() -> Environment:
     )
     globals_: dict[str, Any] = made.globals
     globals_ |= {
-        "static": _address,
+        "static": address_of_file,
         "modules": _modules,
         "import_map": IMPORT_MAP,
         "words": Words("shared", *ROOMS),
@@ -67,13 +67,18 @@ def page(template: str, http_status: int = 200, /, **context: Any) -> Response:
     return HTMLResponse(TEMPLATES.get_template(template).render(context), http_status)
 
 
+def takes_brotli(request: Request) -> bool:
+    """Whether the browser takes an answer compressed by brotli."""
+    return "br" in request.headers.get("accept-encoding", "")
+
+
 def compressed(request: Request, answer: Response) -> Response:
     """The answer with its body compressed, where the browser takes brotli. Quickly: it is made for one person.
 
     Nothing that a stranger chose is in such a page beside what is secret, so its length tells nothing.
     """
     answer.headers["vary"] = "accept-encoding, cookie"
-    if "br" in request.headers.get("accept-encoding", ""):
+    if takes_brotli(request):
         answer.body = brotli.compress(bytes(answer.body), mode=brotli.MODE_TEXT, quality=QUICK)
         answer.headers["content-encoding"] = "br"
         answer.headers["content-length"] = str(len(answer.body))

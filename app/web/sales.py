@@ -1,9 +1,7 @@
 """The public facts of sales, made once a second for everybody: one look at Redis, one answer, its ETag."""
 
-import asyncio
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,10 +20,9 @@ from app.sale.events import list_events, read_sale
 from app.sale.published import PublishedDraw, draw_state, published_draw
 from app.units import iso
 from app.web.http import Json
+from app.web.kept import MOST_KEPT, Kept
 from app.web.problems import invalid
 
-KEPT_SECONDS = 1.0
-MOST_KEPT = 1_000
 MAX_EVENTS = 100
 CACHEABLE = "public, max-age=1"
 
@@ -39,7 +36,6 @@ class Made(Generic[Facts]):
     facts: Facts
     body: bytes
     etag: str
-    made_at: float
 
     def answer(self, request: Request) -> Response:
         """The answer: without its body for somebody who has it already."""
@@ -56,15 +52,15 @@ class Sales:
     def __init__(self, redis: Redis, database: Database) -> None:
         self._redis = redis
         self._database = database
-        self._one: _Second[int, EventFacts] = _Second()
-        self._lists: _Second[tuple[str, int], EventList] = _Second()
-        self._draws: _Second[int, DrawFacts] = _Second()
+        self._one: Kept[int, Made[EventFacts]] = Kept()
+        self._lists: Kept[tuple[str, int], Made[EventList]] = Kept()
+        self._draws: Kept[int, Made[DrawFacts]] = Kept()
         self._published: dict[int, PublishedDraw] = {}
         self.streams = 0  # lists of entrants that are on their way now
 
     async def one(self, event: Event) -> Made[EventFacts]:
         """The facts of one sale. Raises NotReady."""
-        return await self._one.get(event.id, lambda: self._read(event))
+        return await self._one.get(event.id, lambda: _made(self._read(event)))
 
     async def newest(self, most: int, cursor: str = "") -> Made[EventList]:
         """The facts of the sales that open last, `most` of them from the cursor on.
@@ -72,11 +68,11 @@ class Sales:
         One that is not ready does not hide the others. Raises Problem `invalid` for a cursor that is none.
         """
         before = read_cursor(cursor) if cursor else None
-        return await self._lists.get((cursor, most), lambda: self._read_list(most, before))
+        return await self._lists.get((cursor, most), lambda: _made(self._read_list(most, before)))
 
     async def draw(self, event: Event) -> Made[DrawFacts]:
         """The facts of a sale's draw, as everybody is told them. Raises NotReady, DatabaseUnavailable."""
-        return await self._draws.get(event.id, lambda: self._read_draw(event))
+        return await self._draws.get(event.id, lambda: _made(self._read_draw(event)))
 
     async def published(self, event: Event) -> PublishedDraw | None:
         """The draw of a sale, once it is published: it never changes. Raises DatabaseUnavailable."""
@@ -134,32 +130,7 @@ def read_cursor(cursor: str) -> tuple[int, int]:
     return found
 
 
-Key = TypeVar("Key", bound=Hashable)
-
-
-class _Second(Generic[Key, Facts]):
-    """Facts by key, made once a second whoever asks. What fails is not kept: the next one tries again."""
-
-    def __init__(self) -> None:
-        self._made: dict[Key, Made[Facts]] = {}
-        self._making: dict[Key, asyncio.Task[Made[Facts]]] = {}
-
-    async def get(self, key: Key, make: Callable[[], Awaitable[Facts]]) -> Made[Facts]:
-        made = self._made.get(key)
-        if made and time.monotonic() - made.made_at < KEPT_SECONDS:
-            return made
-        making = self._making.get(key)
-        if making is None:
-            making = self._making[key] = asyncio.create_task(self._make(key, make))
-            making.add_done_callback(lambda _: self._making.pop(key, None))
-        return await asyncio.shield(making)
-
-    async def _make(self, key: Key, make: Callable[[], Awaitable[Facts]]) -> Made[Facts]:
-        began = time.monotonic()  # what is read afterwards is never older than it says
-        facts = await make()
-        body = msgspec.json.encode(facts)
-        made = Made(facts, body, f'"{sha256(body).hexdigest()[:20]}"', began)
-        if len(self._made) >= MOST_KEPT:
-            self._made.clear()
-        self._made[key] = made
-        return made
+async def _made(making: Awaitable[Facts]) -> Made[Facts]:
+    facts = await making
+    body = msgspec.json.encode(facts)
+    return Made(facts, body, f'"{sha256(body).hexdigest()[:20]}"')

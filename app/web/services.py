@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from app.infra.board import Board
 from app.infra.kafka import Producer
@@ -24,8 +25,10 @@ from app.settings import Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
 from app.watch.metrics import BORROWED, SOCKETS
+from app.watch.pressure import Pressure
 from app.web.draining import Draining
 from app.web.events import Events
+from app.web.kept import Kept
 from app.web.sales import Sales
 
 
@@ -53,6 +56,8 @@ class Services:
     admin_log: AdminLog
     watching: Watching
     board: Board
+    pressure: Pressure
+    strangers_pages: Kept[tuple[int, bool], Response]
 
     def look(self) -> None:
         """Sets the figures that nobody counts as they change."""

@@ -17,6 +17,7 @@ from app.organisers.snapshot import (
     Funnel,
     Happening,
     OrderInReview,
+    Overload,
     Passed,
     ProcessLight,
     Snapshot,
@@ -114,7 +115,14 @@ SNAPSHOT = Snapshot(
     skus=[SnapshotSku(1, "Floor", 4_500, "USD", 300, 200, 60, 40, 180_000)],
     money=SnapshotMoney("USD", 180_000, 4_500, 0, 20, 1),
     books_read_at="2026-11-23T19:30:00.000Z",
-    trust=Trust(0, None, 0, Verdict(True, "2026-11-23T19:30:00.000Z", []), [ProcessLight("web", 12, 1, ok=True)]),
+    trust=Trust(
+        0,
+        None,
+        0,
+        Verdict(True, "2026-11-23T19:30:00.000Z", []),
+        [ProcessLight("web", 12, 1, ok=True)],
+        Overload(["loop"], True, 0.5),
+    ),
     trouble=Trouble(1, [OrderInReview("0197", "0197", 4_500, 4_400, "USD", "2026-11-23T19:30:00.000Z")], 0),
     feed=[Happening("2026-11-23T19:30:00.000Z", "Somebody opened the sale.")],
 )

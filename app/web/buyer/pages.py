@@ -11,7 +11,7 @@ from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
 from app.orders.reading import orders_of
 from app.sale.bands import number_of
-from app.sale.catalog import SLUG
+from app.sale.catalog import SLUG, Event
 from app.sale.events import check_not_over
 from app.sale.gates.rules import JoinRequest
 from app.sale.returning import look_again
@@ -24,7 +24,7 @@ from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
 from app.web.http import read_form
 from app.web.problems import Problem
-from app.web.rendering import compressed, page, qr
+from app.web.rendering import compressed, page, qr, takes_brotli
 from app.web.services import services_of
 
 MOST_EVENTS = 50
@@ -40,10 +40,18 @@ async def events_page(request: Request) -> Response:
 
 
 async def event_page(request: Request) -> Response:
-    """The page of a sale, as this buyer sees it."""
+    """The page of a sale, as this buyer sees it; one a second for all who are nobody yet."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     buyer = await visitor(request)
+    if buyer is None and not request.scope["query_string"]:
+        seen_by = event.id, takes_brotli(request)  # all that a stranger's page depends on
+        return await services.strangers_pages.get(seen_by, lambda: _event_page(request, event, None))
+    return await _event_page(request, event, buyer)
+
+
+async def _event_page(request: Request, event: Event, buyer: Buyer | None) -> Response:
+    services = services_of(request)
     place, orders, resume_url = None, [], None
     if buyer:
         resume_url = f"{services.settings.public_url}/resume/{event.slug}/{services.tokens.of_resume(buyer)}"

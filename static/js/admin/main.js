@@ -54,7 +54,7 @@ function show() {
     allowed: phrase("allowed", { rate: event.rate_per_minute, room: event.room }), held_back: phrase(`held_back.${snapshot.pace.held_back_by}`),
     trouble: phrase("trouble", { n: trouble.in_review }), refused: phrase("trouble.refused", { n: trouble.refused_refunds }),
   });
-  setFlags({ message: Boolean(event.message), paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review + trouble.refused_refunds > 0 });
+  setFlags({ message: Boolean(event.message), paused: event.sale === "paused" && Boolean(event.notice), trouble: trouble.in_review + trouble.refused_refunds > 0, overload: trust.overload.reasons.length > 0 || trust.overload.pace < 1 });
   setRows($("[data-trouble]"), "trouble-row", trouble.orders.map((order) => [
     order.code, phrase("trouble.order", { paid: money(order.paid, order.currency), total: money(order.total, cash.currency), when: dayAndHour(order.expires_at) }),
   ]));
@@ -93,7 +93,7 @@ function outWords(sku, outAt) {
   return outAt ? phrase("sku.out_at", { hour: hourOf(outAt), left: span(outAt - history.at(-1).at) }) : "";
 }
 
-function showTrust({ verdict, processes, ...queues }) {
+function showTrust({ verdict, processes, overload, ...queues }) {
   const now = serverNowMs();
   const box = $("[data-verdict]");
   box.dataset.verdict = verdict ? (verdict.ok ? "ok" : "bad") : "none";
@@ -103,6 +103,11 @@ function showTrust({ verdict, processes, ...queues }) {
   });
   setRows($("[data-failed]"), "failed-row", (verdict?.failed ?? []).map((line) => [line]));
   for (const [name, limit] of Object.entries(HIGH)) $(`[data-queue="${name}"]`).classList.toggle("high", queues[name] > limit);
+  const { reasons, arrivals_wait, pace } = overload;
+  setSlots({
+    overload: reasons.map((reason) => phrase(`overload.${reason}`)).join(" ") || phrase("overload.over"),
+    overload_what: [pace < 1 ? phrase("overload.pace", { percent: Math.round(pace * 100) }) : "", arrivals_wait ? phrase("overload.arrivals") : ""].join(" "),
+  });
   const silent = processes.filter((process) => !process.ok);
   setSlots({ processes: silent.length ? phrase("processes.silent", { n: silent.length, all: processes.length }) : phrase("processes.ok", { n: processes.length }) });
   const list = $("[data-processes]");

@@ -122,4 +122,4 @@ def ends_in_turn(host: Host) -> None:
 def test_without_their_keeper_they_end(host: Host) -> None:
     serving = host.serving
     host.keeper.kill()
-    until(lambda: not any(is_alive(pid) for pid in serving), what="the end of both")
+    until(lambda: not any(is_alive(pid) for pid in serving), 30, "the end of both")

@@ -84,13 +84,13 @@ def test_a_trip_that_ends_in_any_way_answers_everybody(
     async def ask() -> list[object]:
         async with client(redis_url) as redis, asyncio.timeout(SECONDS):
 
-            async def execute(*_: object, **__: object) -> list[object]:
+            async def send(*_: object, **__: object) -> None:
                 if error:
                     raise error
                 raise asyncio.CancelledError
 
             with monkeypatch.context() as broken:
-                broken.setattr("redis.asyncio.client.Pipeline.execute", execute)
+                broken.setattr("redis.asyncio.connection.Connection.send_packed_command", send)
                 answers = await asyncio.gather(*(echo(redis, "x") for _ in range(300)), return_exceptions=True)
             assert await echo(redis, "goes on") == "goes on"
             return list(answers)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ from tests.world.books import World, in_a_world, paid
 
 
 async def report(world: World, name: str, pid: int, silent_ms: int = 0, **said: int) -> None:
-    usual = {"at_ms": now_ms() - silent_ms, "open_files": 30, "borrowed": 0, "sockets": 0}
+    usual: dict[str, Any] = {"at_ms": now_ms() - silent_ms, "open_files": 30, "borrowed": 0, "sockets": 0}
     text = msgspec.json.encode(Report(name, pid, instance=str(pid), **(usual | said))).decode()
     await world.redis.hset(PROCESSES, f"{name}:{pid}", text)
 
