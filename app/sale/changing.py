@@ -37,6 +37,7 @@ MAX_MESSAGE_CHARACTERS: Final = 280
 SETTINGS: Final = (
     "name", "opens_at_ms", "rate_per_minute", "room", "pass_ttl_seconds", "hold_ttl_seconds", "max_per_buyer",
     "starts_at_ms", "doors_at_ms", "venue", "overbooking_percent", "description",
+    "refund_days", "archived",
     "refund_days",
 )  # fmt: skip
 _REDIS_DECIDES: Final = ("state", "opens_at_ms")  # the books follow it there
@@ -60,6 +61,10 @@ class InUse(Exception):
 
 class NotScheduled(Exception):
     """The opening is over, so it cannot be moved."""
+
+
+class NotClosed(Exception):
+    """Only a closed sale can be archived."""
 
 
 class NotADraft(Exception):
@@ -93,17 +98,21 @@ async def change_event(
         before = await event_by_id(database, event.id)
         if revision is not None and revision != before.revision:
             raise Changed(before)
-        check_not_over(before)
+        if before.purged and settings.keys() - {"archived"}:
+            raise SaleClosed
+        if settings.get("archived") and before.state != "closed":
+            raise NotClosed
         after = replace(before, **settings, skus=_changed(before, skus), revision=before.revision + 1)
         check_event(after)
         is_draft = before.state == "draft"
-        if not is_draft:
+        is_in_redis = not (is_draft or before.purged)
+        if is_in_redis:
             less = [sku for sku in after.skus if sku.id and sku.capacity < _of(before, sku.id).capacity]
             moved = {} if after.opens_at_ms == before.opens_at_ms else {"opens_at_ms": after.opens_at_ms}
             await _configure(redis, before, moved, [replace(s, price_minor=_price(before, s)) for s in less])
         async with connection.transaction():
             after = await _write(connection, before, after, is_draft=is_draft)
-        if not is_draft:
+        if is_in_redis:
             await _configure(redis, after, _fields(after), after.skus)
     return before, after
 
@@ -174,7 +183,8 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
     await connection.execute(
         "UPDATE events SET name = %s, opens_at = %s, rate_per_minute = %s, room = %s, pass_ttl_seconds = %s,"
         " hold_ttl_seconds = %s, max_per_buyer = %s, starts_at = %s, doors_at = %s, venue = %s,"
-        " overbooking_percent = %s, description = %s, refund_days = %s, revision = %s WHERE id = %s",
+        " overbooking_percent = %s, description = %s, refund_days = %s, archived_at = %s,"
+        " revision = %s WHERE id = %s",
         (
             after.name,
             to_datetime(after.opens_at_ms),
@@ -189,6 +199,7 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
             after.overbooking_percent,
             after.description,
             after.refund_days,
+            now if after.archived else None,
             after.revision,
             after.id,
         ),
@@ -246,14 +257,6 @@ async def delete_draft(database: Database, event: Event) -> None:
             for table in ("skus", "activity", "figures", "admin_roles"):
                 await connection.execute(f"DELETE FROM {table} WHERE event_id = %s", (event.id,))  # noqa: S608
             await connection.execute("DELETE FROM events WHERE id = %s AND state = 'draft'", (event.id,))
-
-
-async def archive_event(database: Database, event: Event, *, archived: bool) -> None:
-    """Takes a closed event off the lists, or brings it back. Raises SaleClosed for one that is not closed."""
-    await database.execute(
-        "UPDATE events SET archived_at = %s WHERE id = %s AND state = 'closed'",
-        (to_datetime(now_ms()) if archived else None, event.id),
-    )
 
 
 async def admit_now(redis: Redis, event: Event, count: int) -> int:

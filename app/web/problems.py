@@ -283,6 +283,12 @@ KINDS = {
             "Pause the sale instead, or leave its opening as it is.",
         ),
         Kind(
+            "not_closed",
+            409,
+            "Only a closed sale can be archived.",
+            "Close it first: what is archived is on no list any more.",
+        ),
+        Kind(
             "not_a_draft",
             409,
             "Only a draft can be published or deleted.",

@@ -1,10 +1,12 @@
 """Pages as answers: Jinja2, the addresses of static files, QR codes."""
 
+from functools import lru_cache
 from typing import Any
 
 import brotli
 import segno
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -57,6 +59,15 @@ def environment() -> Environment:
     }
     made.filters |= {"money": money_text, "when": day_and_hour, "code": short_code, "with_code": with_code}
     return made
+
+
+_MARKDOWN = MarkdownIt("js-default").disable("image")  # no HTML of theirs, no links but to http, https and mailto
+
+
+@lru_cache(maxsize=64)  # the page of a sale is made for everybody who comes
+def markdown(text: str) -> str:
+    """Markdown of an organiser as HTML."""
+    return str(_MARKDOWN.render(text))
 
 
 TEMPLATES = environment()

@@ -16,6 +16,7 @@ from app.sale.changing import (
     Changed,
     InUse,
     NotADraft,
+    NotClosed,
     NotScheduled,
     SkuChange,
     admit_now,
@@ -99,6 +100,7 @@ class ChangedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     venue: Text | UnsetType | None = UNSET
     overbooking_percent: Count | UnsetType | None = UNSET
     description: Text | UnsetType | None = UNSET
+    archived: bool | UnsetType = UNSET
     refund_days: Count | UnsetType | None = UNSET
     skus: Annotated[list[ChangedSku], Meta(max_length=50)] = []
 
@@ -276,6 +278,7 @@ async def get_settings(request: Request, admin: Admin) -> Response:
     "changed",
     "in_use",
     "not_scheduled",
+    "not_closed",
     "closed",
     "invalid",
     parameters=(IF_MATCH,),
@@ -302,10 +305,12 @@ async def patch_event(request: Request, admin: Admin) -> Response:
         raise Problem("in_use", detail, sku_id=error.sku.id, taken=error.taken) from None
     except NotScheduled:
         raise Problem("not_scheduled") from None
+    except NotClosed:
+        raise Problem("not_closed") from None
     was, became = difference(before, after)
     await record(request, admin, "event changed", event.id, was=was, became=became)
     if became:
-        await note(services.database, event.id, f"{admin} changed {', '.join(became)}")
+        await note(services.database, event.id, f"{admin} changed {_in_words(became)}")
     await services.events.refresh(event.slug)
     return _answer(after)
 
@@ -341,6 +346,15 @@ def difference(before: Event, after: Event) -> tuple[dict[str, Any], dict[str, A
     was, became = (_flat(settings_of(event)) for event in (before, after))
     names = [name for name in {**was, **became} if was.get(name) != became.get(name)]
     return {name: was.get(name) for name in names}, {name: became.get(name) for name in names}
+
+
+def _in_words(became: dict[str, Any]) -> str:
+    """What changed and to what, for the feed; a long text by its name alone."""
+    parts = []
+    for name, value in became.items():
+        words = name.replace("_", " ")
+        parts.append(words if len(str(value)) > 40 else f"{words} to {value}")
+    return ", ".join(parts)
 
 
 def _flat(settings: EventSettings) -> dict[str, Any]:

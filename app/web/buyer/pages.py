@@ -24,7 +24,7 @@ from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
 from app.web.http import read_form
 from app.web.problems import Problem
-from app.web.rendering import compressed, page, qr, takes_brotli
+from app.web.rendering import compressed, markdown, page, qr, takes_brotli
 from app.web.services import services_of
 
 MOST_EVENTS = 50
@@ -68,7 +68,8 @@ async def _event_page(request: Request, event: Event, buyer: Buyer | None) -> Re
         {"event": (await services.sales.one(event)).facts, "place": place, "orders": orders}
     )
     link = {"resume_url": resume_url, "resume_qr": qr(resume_url)} if resume_url else {}
-    return _buyer_page(request, "buyer/event.html", state, **link)
+    about = markdown(event.description) if event.description else ""
+    return _buyer_page(request, "buyer/event.html", state, about=about, **link)
 
 
 def _buyer_page(request: Request, template: str, state: dict[str, Any], **context: Any) -> Response:

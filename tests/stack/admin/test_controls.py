@@ -225,6 +225,32 @@ def test_an_event_is_drafted_checked_put_on_sale_and_never_deleted(stack: Stack,
     assert_sound(stack.env, Sale(slug, settings["id"], tuple(Sku(**sku) for sku in settings["skus"])))
 
 
+def test_what_is_said_of_an_event_is_markdown_and_never_markup(stack: Stack, api: httpx.Client) -> None:
+    sale = make_event(stack.env)
+    text = "# Lights\n\n**loud** <script>alert(1)</script> [a](javascript:alert(1)) ![b](//evil/x.png)"
+    assert api.patch(f"{EVENTS}/{sale.slug}", json={"description": text}).is_success
+
+    def about() -> str | None:
+        page = httpx.get(f"{stack.web}/events/{sale.slug}", trust_env=False).text
+        return page.partition('data-testid="about"')[2] or None
+
+    told = until(about, 5)
+    for wanted in ("<h1>Lights</h1>", "<strong>loud</strong>", "&lt;script&gt;"):
+        assert wanted in told
+    assert "<img" not in told.partition("</section>")[0]
+    assert 'href="javascript' not in told
+    refused(api.patch(f"{EVENTS}/{sale.slug}", json={"description": "x" * 10_001}), 422, "invalid")
+
+
+def test_only_a_closed_sale_is_archived_and_then_it_is_on_no_list(stack: Stack, api: httpx.Client) -> None:
+    sale = make_event(stack.env)
+    refused(api.patch(f"{EVENTS}/{sale.slug}", json={"archived": True}), 409, "not_closed")
+    api.post(f"{EVENTS}/{sale.slug}/state", json={"state": "closed"})
+    assert api.patch(f"{EVENTS}/{sale.slug}", json={"archived": True}).json()["archived"] is True
+    assert sale.slug not in httpx.get(f"{stack.web}/api/v1/events?limit=100", trust_env=False).text
+    assert api.patch(f"{EVENTS}/{sale.slug}", json={"archived": False}).json()["archived"] is False
+
+
 def test_a_draft_is_deleted_and_its_name_is_free(api: httpx.Client) -> None:
     slug = f"test-{uuid.uuid4().hex[:12]}"
     body = {"slug": slug, "name": "A", "skus": [{"name": "Floor", "price": 1, "capacity": 1}], "draft": True}
