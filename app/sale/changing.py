@@ -34,12 +34,6 @@ log = logging.getLogger(__name__)
 
 EXTRA_MS: Final = 10_000  # how long "let in now" waits for buyers to come
 MAX_MESSAGE_CHARACTERS: Final = 280
-SETTINGS: Final = (
-    "name", "opens_at_ms", "rate_per_minute", "room", "pass_ttl_seconds", "hold_ttl_seconds", "max_per_buyer",
-    "starts_at_ms", "doors_at_ms", "venue", "overbooking_percent", "description",
-    "refund_days", "archived",
-    "refund_days",
-)  # fmt: skip
 _REDIS_DECIDES: Final = ("state", "opens_at_ms")  # the books follow it there
 
 
@@ -89,7 +83,7 @@ async def change_event(
     skus: Sequence[SkuChange] = (),
     revision: int | None = None,
 ) -> tuple[Event, Event]:
-    """Changes an event: how it was, and how it is. `settings` are fields of Event, of those in SETTINGS.
+    """Changes an event: how it was, and how it is. `settings` are fields of Event.
 
     With a `revision`, only while the event still has it. In Redis it counts at once, for new passes and holds.
     Raises Changed, InvalidEvent, InUse, NotScheduled, SaleClosed, NotReady.
