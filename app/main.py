@@ -169,6 +169,7 @@ ROUTES = [
     resource("/admin/events/{slug}/trouble", GET=event_pages.trouble_page),
     resource("/admin/events/{slug}/settings", GET=event_pages.settings_page),
     resource("/admin/events/{slug}/log", GET=event_pages.log_page),
+    resource("/admin/events/{slug}/verdict", GET=event_pages.verdict_page),
     resource("/admin/orders/{order_id}", GET=event_pages.order_page),
     resource("/admin/account", GET=account.account_page, POST=account.begin_factor),
     resource("/admin/account/factor/end", POST=account.end_own_factor),

@@ -9,6 +9,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ class Outcome:
     order_id: str = ""  # of the last one
     token: str = ""
     told: list[Told] = field(default_factory=list)
+    waited_seconds: float | None = None  # from arriving to being let in; None: never was
 
 
 async def buy(
@@ -67,7 +69,7 @@ async def buy(
         how = "confirmed"
     finally:
         browser.close()
-    return Outcome(how, buyer.tickets, buyer.order_id, browser.token, list(browser.told))
+    return Outcome(how, buyer.tickets, buyer.order_id, browser.token, list(browser.told), buyer.waited_seconds)
 
 
 class Buyer:
@@ -79,13 +81,16 @@ class Buyer:
         self._chance = chance
         self.order_id = ""
         self.tickets = 0
+        self.waited_seconds: float | None = None
         self._receipt = ""
 
     async def go(self) -> None:
         """The whole way, to the ticket."""
         await asyncio.sleep(self._habits.arrives_after_seconds)
+        arrived = monotonic()
         await self.arrive()
         await self.wait_for_turn()
+        self.waited_seconds = monotonic() - arrived
         await self._purchase()
         while self.tickets < self._habits.wants and not self._browser.is_over:
             bought = self.order_id, self.tickets

@@ -433,6 +433,16 @@ CREATE TABLE sale_history (
     KEY sale_history_step (step_seconds, at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- A sale that is only played: on no list that buyers see, and what came of it.
+CREATE TABLE rehearsals (
+    event_id   INT UNSIGNED NOT NULL,
+    of_slug    VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- of the event it is a copy of
+    began_at   DATETIME(3)  NOT NULL,
+    verdict    TEXT         NULL, -- JSON; NULL while it is played
+    PRIMARY KEY (event_id),
+    CONSTRAINT rehearsals_event FOREIGN KEY (event_id) REFERENCES events (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- What people and the system did to a sale, for the organiser's feed.
 CREATE TABLE activity (
     id       BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,

@@ -225,7 +225,8 @@ async def list_events(
     `before` is when an event opens, in UTC ms, and its id: then those that come after it in the list.
     """
     order = " ORDER BY opens_at DESC, id DESC LIMIT %s"
-    shown = "1 = 1" if for_organisers else "state <> 'draft' AND archived_at IS NULL"
+    played = "id NOT IN (SELECT event_id FROM rehearsals)"
+    shown = "1 = 1" if for_organisers else f"state <> 'draft' AND archived_at IS NULL AND {played}"
     if before is None:
         return await _read_events(database, f"{shown}{order}", (most,))
     opens_at, event_id = to_datetime(before[0]), before[1]

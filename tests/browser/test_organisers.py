@@ -80,10 +80,8 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     page.locator("[data-control=open]").click()
     confirm(page)
     expect(page.get_by_test_id("sale")).to_have_text("On sale")
-    settings = ticketcraze(stack.env, "event", "list")[1]["events"]
-    event_id = next(event["id"] for event in settings if event["slug"] == slug)
-    facts = page.request.get(f"{stack.web}/api/v1/events/{slug}").json()
-    skus = tuple(Sku(sku["id"], sku["name"], sku["price"], 20) for sku in facts["skus"])
+    settings = page.request.get(f"{stack.web}/api/v1/admin/events/{slug}/settings").json()
+    event_id, skus = settings["id"], tuple(Sku(**sku) for sku in settings["skus"])
     with ExitStack() as closing:
         sale = OpenSale(stack, Sale(slug, event_id, skus), closing)
         buyer = sale.buyer()

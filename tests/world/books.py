@@ -205,6 +205,7 @@ async def forget(world: World) -> None:
             ("DELETE FROM orders WHERE event_id = %s", event_id),
             ("DELETE a FROM inventory_audit a JOIN skus s ON s.id = a.sku_id WHERE s.event_id = %s", event_id),
             ("DELETE FROM skus WHERE event_id = %s", event_id),
+            ("DELETE FROM rehearsals WHERE event_id = %s", event_id),
             ("DELETE FROM figures WHERE event_id = %s", event_id),
             ("DELETE FROM sale_history WHERE event_id = %s", event_id),
             ("DELETE FROM activity WHERE event_id = %s", event_id),

@@ -11,6 +11,7 @@ from app.infra.redis import NotReady
 from app.organisers.access import Admin, rights_in
 from app.organisers.log import read_log
 from app.organisers.orders import STATUSES, order_life, search_orders
+from app.organisers.rehearsal import read_verdict
 from app.organisers.trouble import TroubleList
 from app.sale.catalog import Event
 from app.sale.events import find_event, read_sale
@@ -104,6 +105,17 @@ async def log_page(request: Request, admin: Admin) -> Response:
     return await _event_page(
         request, admin, event, "Log", rows=shown, next=rows[-1]["seq"] if len(rows) == ROWS else None
     )
+
+
+@allowed("view", page=True)
+async def verdict_page(request: Request, admin: Admin) -> Response:
+    """What came of a rehearsal."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    verdict = await read_verdict(services.database, event.id)
+    if verdict is None:
+        raise Problem("not_found")
+    return await _event_page(request, admin, event, "Verdict", verdict=msgspec.to_builtins(verdict))
 
 
 def changes_of(was: str | None, became: str | None) -> list[tuple[str, Any, Any]]:
