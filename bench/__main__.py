@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import costs, door, endtoend, ledger, rebuild
+from bench import costs, door, endtoend, ledger, orders, rebuild
 from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str | None, Callable[..., Report], str | None]] = {
     "door": (door.__doc__, door.measure, None),
     "endtoend": (endtoend.__doc__, endtoend.measure, "run"),
     "ledger": (ledger.__doc__, ledger.measure, "servers"),
+    "orders": (orders.__doc__, orders.measure, "servers"),
     "poll": (costs.measure_poll.__doc__, costs.measure_poll, "run"),
     "rebuild": (rebuild.__doc__, rebuild.measure, "servers"),
     "soldout": (costs.measure_sold_out.__doc__, costs.measure_sold_out, "run"),
