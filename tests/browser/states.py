@@ -231,7 +231,7 @@ class World:
         """The organiser's pages, and those that are nobody's."""
         sale = self.sale()
         self.paid(sale, "succeed", "CONFIRMED")
-        self.paid(sale, "wrong_amount", "REVIEW")
+        _, odd = self.paid(sale, "wrong_amount", "REVIEW")
         admin = self.stack.run["admin"]
         credentials = {"user": admin["user"], "password": admin["password"]}
         with api(self.stack) as client:
@@ -239,8 +239,14 @@ class World:
         at = f"/admin/events/{sale.slug}"
         yield State("dashboard", at, admin=session)
         yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
+        for page in ("orders", "trouble", "settings", "log"):
+            yield State(page, f"{at}/{page}", admin=session)
+        yield State("an order", f"/admin/orders/{odd}", admin=session)
+        yield State("new event", "/admin/new", admin=session)
+        yield State("account", "/admin/account", admin=session)
         yield State("sales", "/admin", admin=session)
         yield State("login", "/admin/login")
+        yield State("at the door", f"/door/{sale.slug}")
         yield State("not found", "/nothing")
         yield State("unavailable", "/refused", before=refused("unavailable"))
         yield State("form refused", "/refused", before=refused("busy", form=True))
