@@ -62,6 +62,7 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "request_id": new_id(),
             "webhook_id": "999999999",
             "message_id": new_id(),
+            "export": "orders.csv",
             "provider": "sandbox",
             "code": "limit",
             "sku_id": str(sale.skus[0].id),
