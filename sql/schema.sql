@@ -122,6 +122,7 @@ CREATE TABLE orders (
     KEY orders_due (status, expires_at),
     KEY orders_by_event (event_id, id), -- a rebuild reads them so, page by page
     KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
+    KEY orders_updated (updated_at, id), -- the reconciliation looks at what was touched
     KEY orders_code (event_id, code),
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
@@ -261,7 +262,8 @@ CREATE TABLE payments (
     PRIMARY KEY (id),
     UNIQUE KEY payments_transaction (provider, transaction_id), -- counted once
     KEY payments_order (order_id),
-    KEY payments_status (status)
+    KEY payments_status (status),
+    KEY payments_made (provider, created_at, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Money that nobody decided about yet: it came after its order gave its stock up, while nobody could say whether
@@ -308,6 +310,40 @@ CREATE TABLE refund_requests (
     UNIQUE KEY refund_requests_answer (order_id, idempotency_key),
     KEY refund_requests_status (status, id),
     KEY refund_requests_event (event_id, status, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- What does not agree between us and a provider, or between the books and Redis: found by time window and touched rows.
+CREATE TABLE findings (
+    id         CHAR(36)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    kind       VARCHAR(20)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- see app/payments/findings.py
+    action     VARCHAR(20)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    event_id   INT UNSIGNED   NOT NULL,
+    order_id   CHAR(36)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    provider   VARCHAR(16)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    reference  VARBINARY(128) NOT NULL,
+    detail     VARCHAR(300)   NOT NULL,
+    notice     VARBINARY(2000) NULL, -- what the provider says, to tell the ledger
+    found_at   DATETIME(3)    NOT NULL,
+    seen_at    DATETIME(3)    NOT NULL,
+    mended_at  DATETIME(3)    NULL,
+    PRIMARY KEY (id),
+    KEY findings_open (mended_at, event_id, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Up to when orders, and the list of each provider, were compared.
+CREATE TABLE compared (
+    name  VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    until DATETIME(3) NOT NULL,
+    PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- What a provider kept of a charge for itself, as its list says.
+CREATE TABLE provider_fees (
+    provider       VARCHAR(16)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    transaction_id VARBINARY(128) NOT NULL,
+    fee            DECIMAL(12,2)  NOT NULL,
+    currency       CHAR(3)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    PRIMARY KEY (provider, transaction_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- How far the list of each provider's charges has been compared: all of them up to then are in the books.

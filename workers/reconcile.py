@@ -4,6 +4,7 @@ A charge that the provider has and we do not know of, because its callback was l
 the callback had come. The verdict of the checks is kept for the dashboard.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from app.infra.mysql import Database, open_database
 from app.infra.redis import open_redis
 from app.orders.facts import records
 from app.organisers.snapshot import KeptVerdict
+from app.payments.findings import Reconciler
 from app.payments.provider import PaymentNotice, PaymentProvider, ProviderUnavailable, fact_of
 from app.payments.providers import open_providers
 from app.payments.reconciliation import OVERLAP_MS, booked, booked_until, look, write_booked_until
@@ -34,6 +36,8 @@ from workers.runner import Stop, every, run
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+NIGHT_HOUR = 4
 VERDICT_SECONDS = 30.0
 REST_FACTOR = 20  # checking all that was ever sold takes 5% of the time at most
 NEAR_OVERLAP_MS = 60_000
@@ -67,7 +71,29 @@ async def work(settings: Settings, stop: Stop) -> None:
                 took_seconds = time.monotonic() - began_at
                 next_verdict_at = began_at + max(VERDICT_SECONDS, took_seconds * REST_FACTOR)
 
-        await every(TICK_SECONDS, tick, stop)
+        reconciler = Reconciler(database, redis, providers)
+        whole_at = 0.0
+
+        async def look() -> None:
+            nonlocal whole_at
+            whole = time.monotonic() >= whole_at
+            try:
+                compared = await reconciler.look(whole=whole)
+            except ProviderUnavailable as error:
+                log.warning("not everything could be compared: %s", error)
+                return
+            if whole:
+                log.info("all of it was compared: %d rows", compared)
+                whole_at = time.monotonic() + _seconds_until_night()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(every(TICK_SECONDS, tick, stop))
+            group.create_task(every(LOOK_SECONDS, look, stop))
+
+
+def _seconds_until_night() -> float:
+    """Until it is NIGHT_HOUR again, by UTC."""
+    return (NIGHT_HOUR * 3_600 - time.time() - 1) % 86_400 + 1
 
 
 @dataclass

@@ -12,7 +12,21 @@ import sys
 
 from redis.exceptions import RedisError
 
-from app.cli import admin, code, dlq, event, migrate, outbound, purge, rebuild, refunds, rehearse, status, verify
+from app.cli import (
+    admin,
+    code,
+    dlq,
+    event,
+    mend,
+    migrate,
+    outbound,
+    purge,
+    rebuild,
+    refunds,
+    rehearse,
+    status,
+    verify,
+)
 from app.cli.command import Commands, Failed, local_stack
 from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
@@ -25,7 +39,7 @@ from app.sale.events import NotOpen, UnknownEvent
 from app.sale.waiting_room import SaleClosed
 from app.settings import BadSetting, Settings
 
-GROUPS = (event, code, purge, verify, rebuild, dlq, refunds, outbound, status, migrate, admin, rehearse)
+GROUPS = (event, code, purge, verify, rebuild, dlq, refunds, mend, outbound, status, migrate, admin, rehearse)
 
 
 def main() -> None:
