@@ -42,7 +42,7 @@ from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
 from app.web import callbacks, documents, explanations, health
 from app.web import door as scanner
-from app.web.admin import account, door, event_pages, session
+from app.web.admin import account, door, event_pages, reconciliation, session
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
@@ -103,6 +103,8 @@ API = router(
     ),
     resource("/admin/events/{slug}/orders", GET=admin_orders.get_event_orders),
     resource("/admin/events/{slug}/trouble", GET=admin_orders.get_trouble),
+    resource("/admin/events/{slug}/reconciliation", GET=reconciliation.get_reconciliation),
+    resource("/admin/events/{slug}/reconciliation/mend", POST=reconciliation.post_mend),
     resource("/admin/events/{slug}/export/{export}", GET=admin_orders.get_export),
     resource("/admin/orders/{order_id}", GET=admin_orders.get_admin_order),
     resource("/admin/orders/{order_id}/notes", POST=admin_orders.post_note),

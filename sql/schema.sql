@@ -92,6 +92,7 @@ CREATE TABLE skus (
     capacity INT           NOT NULL,
     held     INT           NOT NULL DEFAULT 0,
     sold     INT           NOT NULL DEFAULT 0,
+    vat_percent DECIMAL(4,2) NOT NULL DEFAULT 0, -- in the price
     PRIMARY KEY (id),
     UNIQUE KEY skus_name (event_id, name),
     CONSTRAINT skus_event FOREIGN KEY (event_id) REFERENCES events (id),
@@ -310,6 +311,22 @@ CREATE TABLE refund_requests (
     UNIQUE KEY refund_requests_answer (order_id, idempotency_key),
     KEY refund_requests_status (status, id),
     KEY refund_requests_event (event_id, status, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- A receipt for each order that was ever bought, with numbers without gaps in each event's own series.
+CREATE TABLE receipts (
+    event_id  INT UNSIGNED NOT NULL,
+    number    INT UNSIGNED NOT NULL,
+    order_id  CHAR(36)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    issued_at DATETIME(3)  NOT NULL,
+    PRIMARY KEY (event_id, number),
+    UNIQUE KEY receipts_order (order_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE receipt_series (
+    event_id INT UNSIGNED NOT NULL,
+    last     INT UNSIGNED NOT NULL, -- the last number given; locked by whoever gives the next
+    PRIMARY KEY (event_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- What does not agree between us and a provider, or between the books and Redis: found by time window and touched rows.

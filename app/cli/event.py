@@ -37,7 +37,8 @@ def add(commands: Commands) -> None:
     create.add_argument("--name", required=True, help="its name for people: Night of Lights")
     create.add_argument(
         "--sku", required=True, action="append", metavar="NAME:PRICE:CAPACITY",
-        help='a kind of ticket, with its price in minor units: "Floor:4500:300"; may be repeated',
+        help='a kind of ticket, with its price in minor units: "Floor:4500:300", or "Floor:4500:300:20" with'
+        " 20 percent of VAT in the price; may be repeated",
     )  # fmt: skip
     create.add_argument("--currency", default="USD", help="three letters (USD)")
     create.add_argument("--opens-in", type=int, default=60, metavar="SECONDS", help="0 opens it now (60)")

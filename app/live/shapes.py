@@ -3,12 +3,13 @@
 The documents of the API (`/openapi.json`, `/asyncapi.json`) are made from these.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.orders.lifecycle import Order
-from app.sale.catalog import Event, SaleState, Stock, end_after_pauses
+from app.sale.catalog import Event, SaleState, Stock, end_after_pauses, vat_of
 from app.sale.gates.rules import Codes
 from app.sale.pace import chance, eta_seconds
 from app.sale.waiting_room import Place
@@ -23,7 +24,10 @@ PlaceStatus = Literal["lobby", "waiting", "admitted", "lapsed", "left"]
 
 
 class SkuFacts(Struct, frozen=True):
-    """One kind of ticket of a sale: how many are left, and how many are held by orders not paid yet."""
+    """One kind of ticket of a sale: how many are left, and how many are held by orders not paid yet.
+
+    `vat` is what of the price is value added tax. There are no fees on top: the price is what is paid.
+    """
 
     id: int
     name: str
@@ -31,6 +35,7 @@ class SkuFacts(Struct, frozen=True):
     currency: str
     available: int
     held: int
+    vat: Money = 0
 
 
 class EventFacts(Struct, frozen=True):
@@ -293,6 +298,7 @@ class OrderFacts(Struct, frozen=True):
     payments: list[OrderPayment]
     extended: Annotated[bool, Meta(description="More time to pay was asked for, which there is once.")] = False
     link: Annotated[str | None, Meta(description="Shows this order to whoever has it, once it is paid.")] = None
+    vat: Money = 0
 
 
 class TicketFacts(Struct, frozen=True):
@@ -432,6 +438,7 @@ def event_facts(
                 currency=event.currency,
                 available=stock[sku.id].available if sku.id in stock else 0,
                 held=stock[sku.id].held if sku.id in stock else 0,
+                vat=sku.vat_minor,
             )
             for sku in event.skus
         ],
@@ -486,6 +493,7 @@ def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFac
     """An order with its items and payments, and its link where there is one."""
     names = {sku.id: sku.name for sku in event.skus}
     void = {back.sku_id: back.void for back in order.back}
+    vat_percent = {sku.id: sku.vat_percent for sku in event.skus}
     return OrderFacts(
         order_id=order.id,
         event=OrderEvent(event.slug, event.name),
@@ -505,4 +513,5 @@ def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFac
         ],
         extended=order.extended,
         link=link,
+        vat=sum(vat_of(i.price_minor * i.quantity, vat_percent.get(i.sku_id, Decimal(0))) for i in order.items),
     )

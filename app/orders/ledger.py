@@ -41,6 +41,7 @@ from app.orders.lifecycle import (
     taken,
     undecided,
 )
+from app.orders.numbering import number_receipts
 from app.orders.reading import held_order, read_orders, read_payments
 from app.orders.rebuild import request_repair
 from app.orders.reservations import correct_answer, reclaim, settle
@@ -343,6 +344,7 @@ async def _save(connection: Connection, changes: list[Change]) -> None:
         _INSERT_AUDIT,
         [(sku_id, qty, reason, ref, now) for c in changes for ref, sku_id, qty, reason in c.movements],
     )
+    await number_receipts(connection, [(change.before, change.after) for change in known], now)
     await save_figures(connection, [(change.before, change.after) for change in changes])
 
 

@@ -43,6 +43,56 @@ EXPORTS: Final = {
         " ORDER BY p.order_id, p.created_at, p.id",
         by_order=True,
     ),
+    "refunds": Export(
+        (
+            "refund_id", "order_id", "charge_id", "request_id", "provider", "transaction_id", "amount", "currency",
+            "status", "reason", "decided_by", "created_at", "updated_at",
+        ),
+        "SELECT p.id AS refund_id, p.order_id, p.parent_id AS charge_id, p.request_id, p.provider,"
+        " p.transaction_id, p.amount, p.currency, p.status, r.reason, r.decided_by, p.created_at, p.updated_at"
+        " FROM payments p LEFT JOIN refund_requests r ON r.id = p.request_id"
+        " WHERE p.kind = 'REFUND' AND p.order_id IN ({orders}) ORDER BY p.order_id, p.created_at, p.id",
+        by_order=True,
+    ),
+    "fees": Export(
+        ("payment_id", "order_id", "provider", "transaction_id", "amount", "fee", "currency"),
+        "SELECT p.id AS payment_id, p.order_id, p.provider, p.transaction_id, p.amount, f.fee, p.currency"
+        " FROM payments p LEFT JOIN provider_fees f"
+        " ON f.provider = p.provider AND f.transaction_id = p.transaction_id"
+        " WHERE p.kind = 'CHARGE' AND p.status = 'COMPLETED' AND p.order_id IN ({orders})"
+        " ORDER BY p.order_id, p.created_at, p.id",
+        by_order=True,
+    ),
+    "taxes": Export(
+        (
+            "receipt", "order_id", "status", "sku_id", "sku", "sold", "taken_back", "price", "gross",
+            "vat_percent", "vat", "net", "currency",
+        ),
+        "SELECT t.*, t.gross - t.vat AS net FROM (SELECT r.number AS receipt, o.id AS order_id, o.status,"
+        " i.sku_id, s.name AS sku, i.quantity AS sold, i.void AS taken_back, i.price,"
+        " (i.quantity - i.void) * i.price AS gross, s.vat_percent,"
+        " ROUND((i.quantity - i.void) * i.price * s.vat_percent / (100 + s.vat_percent), 2) AS vat, o.currency"
+        " FROM orders o JOIN order_items i ON i.order_id = o.id JOIN skus s ON s.id = i.sku_id"
+        " LEFT JOIN receipts r ON r.order_id = o.id"
+        " WHERE o.status IN ('CONFIRMED', 'PARTIALLY_REFUNDED', 'REFUNDED') AND o.id IN ({orders})) t"
+        " ORDER BY t.order_id, t.sku_id",
+        by_order=True,
+    ),
+    "receipts": Export(
+        ("receipt", "order_id", "total", "currency", "issued_at"),
+        "SELECT r.number AS receipt, o.id AS order_id, COALESCE(o.accepted, o.total) AS total,"
+        " COALESCE(o.accepted_currency, o.currency) AS currency, r.issued_at"
+        " FROM orders o JOIN receipts r ON r.order_id = o.id WHERE o.id IN ({orders}) ORDER BY o.id",
+        by_order=True,
+    ),
+    "findings": Export(
+        (
+            "finding_id", "kind", "action", "order_id", "provider", "reference", "detail", "found_at", "mended_at",
+        ),
+        "SELECT f.id AS finding_id, f.kind, f.action, f.order_id, f.provider, f.reference, f.detail, f.found_at,"
+        " f.mended_at FROM findings f WHERE f.order_id IN ({orders}) ORDER BY f.order_id, f.id",
+        by_order=True,
+    ),
     "tickets": Export(
         ("ticket_id", "order_id", "sku_id", "sku", "number", "issue", "status", "issued_at", "ended_at", "gate"),
         "SELECT t.id AS ticket_id, t.order_id, t.sku_id, s.name AS sku, t.number, t.issue, t.status, t.issued_at,"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Literal, cast
 
@@ -37,6 +38,12 @@ class Sku:
     price_minor: int
     capacity: int
     sold: int = 0  # as the books have it
+    vat_percent: Decimal = Decimal(0)  # in the price
+
+    @property
+    def vat_minor(self) -> int:
+        """What of the price is VAT."""
+        return vat_of(self.price_minor, self.vat_percent)
 
 
 Pause = tuple[int, int]  # began, ended in UTC ms; ended 0 while it lasts
@@ -84,14 +91,19 @@ class Event:
         return sha256(bytes.fromhex(self.draw_secret)).hexdigest()
 
 
+def vat_of(gross_minor: int, percent: Decimal) -> int:
+    """What of a price is VAT, rounded to the minor unit, halves up: as MySQL's ROUND has it."""
+    return int((gross_minor * percent / (100 + percent)).quantize(Decimal(1), ROUND_HALF_UP))
+
+
 def parse_sku(text: str) -> Sku:
-    """A sku from "name:price in minor units:capacity". Raises InvalidEvent."""
+    """A sku from "name:price in minor units:capacity", or with ":percent of VAT in it". Raises InvalidEvent."""
     name, _, numbers = text.partition(":")
-    match = re.fullmatch(r"(\d{1,12}):(\d{1,7})", numbers)
+    match = re.fullmatch(r"(\d{1,12}):(\d{1,7})(?::(\d{1,2}(?:\.\d{1,2})?))?", numbers)
     if not 1 <= len(name.strip()) <= 80 or not match:
         raise InvalidEvent(f'sku {text!r}: expected "name:price in minor units:capacity", like "Floor:4500:300"')
     price_minor, capacity = int(match[1]), int(match[2])
-    sku = Sku(0, name.strip(), price_minor, capacity)
+    sku = Sku(0, name.strip(), price_minor, capacity, vat_percent=Decimal(match[3] or 0))
     _check_sku(sku)
     return sku
 

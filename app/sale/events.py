@@ -92,8 +92,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             skus = []
             for sku in event.skus:
                 sku_id = await connection.execute(
-                    "INSERT INTO skus (event_id, name, price, capacity) VALUES (%s, %s, %s, %s)",
-                    (event_id, sku.name, to_decimal(sku.price_minor), sku.capacity),
+                    "INSERT INTO skus (event_id, name, price, capacity, vat_percent) VALUES (%s, %s, %s, %s, %s)",
+                    (event_id, sku.name, to_decimal(sku.price_minor), sku.capacity, sku.vat_percent),
                 )
                 skus.append(replace(sku, id=sku_id))
             if event.state != "draft":
@@ -248,7 +248,14 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
                 ids,
             ):
                 skus[row["event_id"]].append(
-                    Sku(row["id"], row["name"], to_minor(row["price"]), row["capacity"], row["sold"])
+                    Sku(
+                        row["id"],
+                        row["name"],
+                        to_minor(row["price"]),
+                        row["capacity"],
+                        row["sold"],
+                        row["vat_percent"],
+                    )
                 )
             for row in await connection.fetch_all(
                 f"SELECT * FROM pauses WHERE event_id IN {in_list(ids)} ORDER BY began_at",  # noqa: S608

@@ -68,6 +68,10 @@ FORMS = {
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
     "figures.name": (FIGURE, "orders:PENDING"),
+    "receipts.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
+    "findings.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
+    "compared.name": (re.compile("orders|" + PROVIDER.pattern), "orders"),
+    "provider_fees.provider": (PROVIDER, "sandbox"),
     "admin_log.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
 }
 # Columns that are compared otherwise, and why.
