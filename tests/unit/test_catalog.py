@@ -56,7 +56,7 @@ def test_a_sku_is_its_name_its_price_and_how_many_there_are() -> None:
         f"Floor:4500:{MAX_CAPACITY + 1}",
         "Floor:4500:10000000000",
         "Floor:999999999999:1",
-        "Floor:4500:300:5",
+        "Floor:4500:300:5%",
         "Floor: 4500:300",
         f"{'F' * 81}:4500:300",
     ],
