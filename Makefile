@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 BOTH := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-browsers test-states bench faults soak lock clean
+.PHONY: help run servers test test-fast test-browsers test-states bench bench-all faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +41,10 @@ test-states: $(READY) ## every page and state by all rules of axe: phone, deskto
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)
+
+bench-all: $(READY) ## every benchmark, one after the other, on a machine that does nothing else: 40 minutes; ROUNDS=5
+	@for name in $$($(VENV)/bin/python -m bench | cut -d' ' -f1); do \
+		echo "== $$name"; $(VENV)/bin/python -m bench $$name || echo "   not as it should be"; done
 
 faults: $(READY) ## sales in which something goes wrong, every row; TIMES=1
 	$(VENV)/bin/python -m faults --times $(or $(TIMES),1)

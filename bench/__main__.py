@@ -11,20 +11,26 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import costs, door, endtoend, ledger, orders, rebuild
+from bench import arrive, costs, door, endtoend, fanout, idle, ledger, open_loop, orders, place, rebuild
 from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
 
 # What each needs to run: `python -m stack run`, or only its servers, or nothing.
 BENCHMARKS: dict[str, tuple[str | None, Callable[..., Report], str | None]] = {
+    "arrive": (arrive.__doc__, arrive.measure, "run"),
     "costs": (costs.__doc__, costs.measure, "run"),
     "door": (door.__doc__, door.measure, None),
     "endtoend": (endtoend.__doc__, endtoend.measure, "run"),
+    "fanout": (fanout.__doc__, fanout.measure, None),
+    "idle": (idle.__doc__, idle.measure, "run"),
     "ledger": (ledger.__doc__, ledger.measure, "servers"),
     "orders": (orders.__doc__, orders.measure, "servers"),
+    "open": (open_loop.__doc__, open_loop.measure, "run"),
+    "place": (place.__doc__, place.measure, "run"),
     "poll": (costs.measure_poll.__doc__, costs.measure_poll, "run"),
     "rebuild": (rebuild.__doc__, rebuild.measure, "servers"),
+    "slow": (idle.measure_slow.__doc__, idle.measure_slow, "run"),
     "soldout": (costs.measure_sold_out.__doc__, costs.measure_sold_out, "run"),
 }
 

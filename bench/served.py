@@ -14,7 +14,7 @@ from app.web.connections import Door, Limits
 from app.web.server import Server, listen
 from bench.report import BenchmarkFailed, cpu_us_of
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def noop() -> Iterator[Served]:
         yield served
 
 
-async def _noop(scope: Scope, receive: Receive, send: Send) -> None:
+async def no_answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that does nothing but say "ok"."""
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -75,7 +76,7 @@ def main() -> None:
     """Serves until SIGTERM."""
     name, port = sys.argv[1], int(sys.argv[2])
     assert name == "noop"
-    Server(_noop, listen("127.0.0.1", port), Door(Limits(15_000, 15_000))).run()
+    Server(no_answer, listen("127.0.0.1", port), Door(Limits(15_000, 15_000))).run()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ class WebSocket(asyncio.Protocol):
             self._send()
         self._transport.close()
 
+    def say(self, text: str) -> None:
+        """Sends a text frame."""
+        self._protocol.send_text(text.encode())
+        self._send()
+
     def pause_reading(self, seconds: float) -> None:
         """Reads nothing for a while, as on a bad line."""
         if self._transport is not None:

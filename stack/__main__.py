@@ -60,6 +60,8 @@ def _install(console: Console, with_browser: bool, with_engines: bool) -> None:
             install(console, missing)
     if with_browser and not find_binary("chromium", "google-chrome"):
         install(console, ["chromium"])
+    if with_browser and not find_binary("nginx"):
+        install(console, ["nginx-light"])  # for the test of its configuration
     origins = find_origins(SERVERS, os.environ, console, install)
     for server in SERVERS:
         console.say(f"{server.name}: {origins[server.name].value}")
