@@ -40,7 +40,7 @@ from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
 from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
-from app.web import callbacks, documents, explanations, health
+from app.web import callbacks, documents, explanations, health, mailbox
 from app.web import door as scanner
 from app.web.admin import account, door, event_pages, reconciliation, session
 from app.web.admin import api as admin_api
@@ -160,6 +160,10 @@ ROUTES = [
     resource("/orders/{order_id}/tickets/{ticket_id}/ticket.pdf", GET=ticket_pages.holder_pdf),
     resource("/orders/{order_id}/tickets/{ticket_id}/handover", POST=ticket_pages.hand_on_form),
     resource("/events/{slug}/calendar.ics", GET=ticket_pages.calendar_file),
+    resource("/development/mail", GET=mailbox.list_page),
+    resource("/development/mail/{name}", GET=mailbox.mail_page),
+    resource("/development/mail/{name}/html", GET=mailbox.mail_html),
+    resource("/development/mail/{name}/files/{file}", GET=mailbox.attachment),
     resource("/door/worker.js", GET=scanner.worker),
     resource("/door/{slug}", GET=scanner.scan_page),
     resource("/admin", GET=admin_pages.events_page),

@@ -105,6 +105,7 @@ class Stack:
         if "sale" in self._run:
             admin = self._run["admin"]
             say(f"  the sale       {self._run['sale']}  (opens in {self._settings.opens_in_seconds} s)")
+            say(f"  the mail       {self._run['web']}/development/mail")
             say(f"  the dashboard  {admin['url']}  user {admin['user']}, password {admin['password']}")
         say(f"  everything     {self._folder.path / 'run.json'}, logs in {self._folder.log}")
         say("  stop           Ctrl-C")

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.cli.command import Answer, Commands, Failed
 from app.infra.mysql import open_database
+from app.outbound.contacts import erase
 from app.outbound.outbox import Message, attempts_of, counts, list_messages, resend
 from app.outbound.webhooks import EVERY_EVENT, KINDS, BadWebhook, add_webhook, list_webhooks, remove_webhook
 from app.sale.events import find_event
@@ -32,6 +33,14 @@ def add(commands: Commands) -> None:
         "ticketcraze messages resend 4f1c3a52-8a3e-5c0e-9d0c-0f6f3a1d2b7e",
     )
     again.add_argument("id", metavar="ID")
+
+    erased = group.add(
+        "erase",
+        "Forgets a buyer's address: nothing is mailed there any more.",
+        _erase,
+        "ticketcraze messages erase kim@example.com",
+    )
+    erased.add_argument("email", metavar="EMAIL")
 
     hooks = commands.group("webhook", "where organisers' programs are told what happens")
     made = hooks.add(
@@ -99,6 +108,12 @@ async def _resend(settings: Settings, arguments: argparse.Namespace) -> Answer:
         if not await resend(database, arguments.id, now_ms()):
             raise Failed(f"There is no message {arguments.id} that has ended.")
     return {"id": arguments.id}, "It is sent again."
+
+
+async def _erase(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database:
+        orders = await erase(database, arguments.email)
+    return {"orders": orders}, f"Forgotten in {orders} {'order' if orders == 1 else 'orders'}."
 
 
 async def _add(settings: Settings, arguments: argparse.Namespace) -> Answer:

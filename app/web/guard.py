@@ -61,8 +61,9 @@ class Guard:
                 answered, seconds = _figures(_name(scope), message["status"])
                 answered.inc()
                 seconds.observe(time.perf_counter() - began)
-                headers = [*message["headers"], *self._headers]
-                if not any(name == b"cache-control" for name, _ in headers):
+                said = {name for name, _ in message["headers"]}  # an answer may have a policy of its own
+                headers = [*message["headers"], *(header for header in self._headers if header[0] not in said)]
+                if b"cache-control" not in said:
                     headers.append((b"cache-control", b"no-store"))
                 message["headers"] = headers
             await send(message)

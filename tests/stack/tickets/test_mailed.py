@@ -26,15 +26,15 @@ def test_the_tickets_of_a_paid_order_are_mailed_where_its_buyer_said(shop: Shop)
         pay(buyer, order_id)
         until_status(buyer, order_id, "CONFIRMED")
 
-    def mailed() -> EmailMessage | None:
+    def mailed() -> tuple[str, EmailMessage] | None:
         for file in folder.glob("*.eml"):
             mail = message_from_bytes(file.read_bytes(), policy=default)
             body = mail.get_body(("plain",))
             if body and order_id in body.get_content():
-                return mail
+                return file.stem, mail
         return None
 
-    mail = until(mailed, what="the mail")
+    name, mail = until(mailed, what="the mail")
     assert mail["To"] == "kim@example.com"
     pictures = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert len(pictures) == 2
@@ -42,3 +42,12 @@ def test_the_tickets_of_a_paid_order_are_mailed_where_its_buyer_said(shop: Shop)
     assert body
     link = next(line for line in body.get_content().splitlines() if line.startswith(shop.stack.web))
     assert "data-code" in httpx.get(link, trust_env=False).text, "the link of the mail opens the tickets"
+    address = f"{shop.stack.web}/development/mail"
+    assert f"/development/mail/{name}" in httpx.get(address, trust_env=False).text
+    assert "tickets.pdf" in httpx.get(f"{address}/{name}", trust_env=False).text
+    html = httpx.get(f"{address}/{name}/html", trust_env=False)
+    assert html.text.count("data:image/png") == 2
+    assert html.headers["content-security-policy"].startswith("default-src 'none'")
+    assert httpx.get(f"{address}/{name}/files/tickets.pdf", trust_env=False).content[:5] == b"%PDF-"
+    for wrong in ("..%2F..%2Frun", "a", name + "x"):
+        assert httpx.get(f"{address}/{wrong}", trust_env=False).status_code == httpx.codes.NOT_FOUND
