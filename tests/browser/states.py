@@ -258,6 +258,8 @@ class World:
         at = f"/events/{later.slug}"
         token = self.waiting(later, 2)
         yield State("not open yet", at, shows="joinable")
+        presale = self.sale(opens_in=3_600, codes="required")
+        yield State("presale", f"/events/{presale.slug}", shows="joinable")
         yield State("lobby", at, token, "lobby")
         yield State("draw to come", f"{at}/draw", shows="committed")
         drawn = self.sale(opens_in=3_600, room=1)

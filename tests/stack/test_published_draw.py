@@ -147,9 +147,11 @@ def test_a_draw_is_promised_before_and_can_be_recomputed_by_anybody_afterwards(s
 
 
 def test_a_draw_of_nobody_or_of_one_buyer_is_published_too(stack: Stack) -> None:
-    sales = [make_event(stack.env, opens_in=2) for _ in range(2)]
+    sales = [make_event(stack.env, opens_in=600) for _ in range(2)]
     with api(stack) as client:
         join(client, sales[1])
+        for sale in sales:
+            opened(stack, sale)
         for buyers, sale in enumerate(sales):
             assert until_published(client, sale)["entrants"] == buyers
             assert [line["number"] for line in entrants(client, sale)] == [1][:buyers]
