@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar, cast
 from redis.asyncio import Redis
 
 from app.infra import scripts
-from app.infra.keys import key, keys, live_channel
+from app.infra.keys import key, keys, live_channel, order_key
 from app.orders.lifecycle import Order
-from app.orders.reservations import Hold, due_holds, reserve, settle
+from app.orders.reservations import Hold, due_holds, parse_items, reserve, settle
 from app.sale import admission, draw, presence, waiting_room
 from app.sale.admission import Admitted
 from app.sale.waiting_room import NotJoined, Place
@@ -162,7 +162,9 @@ class Room:
 
     def settle(self, hold: Hold, status: str, version: int = 1) -> None:
         """The books say that the order now has this status."""
-        order = Order(hold.order_id, status, version, self.event_id)
+        record = order_key(self.event_id, hold.order_id)
+        items = self.run(cast(Coroutine[Any, Any, str], self.redis.hget(record, "items")))
+        order = Order(hold.order_id, status, version, self.event_id, items=parse_items(items))
         self.run(settle(self.redis, self.event_id, [order], []))
 
     def due(self) -> list[tuple[str, int]]:

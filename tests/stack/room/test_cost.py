@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
+from app.orders.facts import Item
 from app.orders.lifecycle import Order
 from app.orders.reservations import Hold, due_holds, reserve, settle
 from app.sale import admission, draw, presence, waiting_room
@@ -172,7 +173,9 @@ async def hold_and_settle(room: Room, *, settles: bool) -> None:
             await reserve(room.redis, room.event_id, buyer, key, [(SKU, 1)], outbox_cap=10**6, max_orders=20)
         )
     if settles:
-        orders = [Order(hold.order_id, "CONFIRMED", 2, room.event_id) for hold in holds]
+        orders = [
+            Order(hold.order_id, "CONFIRMED", 2, room.event_id, items=(Item(SKU, 1, 100),)) for hold in holds
+        ]
         await settle(room.redis, room.event_id, orders, [])
 
 
