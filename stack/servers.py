@@ -17,7 +17,7 @@ from stack.supervisor import Child, Supervisor
 
 SERVERS: tuple[Server, ...] = (Redis(), MariaDB(), Kafka())  # stopped in the opposite order
 
-ANSWER_LIMIT_SECONDS = 60
+ANSWER_LIMIT_SECONDS = 120
 GIVEN_URL_LIMIT_SECONDS = 10
 DEATHS_BEFORE_GIVING_UP = 4
 
