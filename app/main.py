@@ -107,6 +107,7 @@ API = router(
     resource("/admin/events/{slug}/reconciliation/mend", POST=reconciliation.post_mend),
     resource("/admin/events/{slug}/export/{export}", GET=admin_orders.get_export),
     resource("/admin/orders/{order_id}", GET=admin_orders.get_admin_order),
+    resource("/admin/orders/{order_id}/contact", DELETE=admin_orders.delete_contact),
     resource("/admin/orders/{order_id}/notes", POST=admin_orders.post_note),
     resource("/admin/dlq", GET=admin_orders.get_dlq),
     resource("/admin/dlq/replay", POST=admin_orders.post_replay),

@@ -183,7 +183,8 @@ CREATE TABLE contacts (
     changes    INT UNSIGNED NOT NULL, -- how often it was given
     updated_at DATETIME(3)  NOT NULL,
     PRIMARY KEY (order_id),
-    KEY contacts_event (event_id)
+    KEY contacts_event (event_id),
+    KEY contacts_email (event_id, email)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE webhooks (

@@ -47,7 +47,7 @@ class OrderRows(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """Something that happened to an order. `kind`: order | stock | payment | ticket | note | organiser."""
+    """Something that happened to an order. `kind` says where it is written down."""
 
     at: Time
     kind: str
@@ -90,6 +90,7 @@ class OrderLife(Struct, frozen=True):
     currency: str
     placed_at: Time
     expires_at: Time
+    email: str | None
     items: list[OrderLine]
     payments: list[OrderPayment]
     timeline: list[Step]
@@ -163,6 +164,8 @@ async def _where(connection: Connection, q: str) -> tuple[str, str]:
     if _CODE.fullmatch(text):
         code = text.replace("-", "")
         return "o.code = %s", f"{code[:4]}-{code[4:]}"
+    if "@" in text:
+        return "o.id IN (SELECT c.order_id FROM contacts c WHERE c.event_id = o.event_id AND c.email = %s)", text
     if _BEGINNING.fullmatch(text):
         return "o.id LIKE %s", f"{text}%"
     return "o.id = %s", ""
@@ -193,6 +196,7 @@ async def order_life(database: Database, order_id: str) -> OrderLife | None:
                 "SELECT id, name FROM skus WHERE event_id = %s", (order.event_id,)
             )
         }
+        contact = await connection.fetch_one("SELECT email FROM contacts WHERE order_id = %s", (order.id,))
         steps = await _steps(connection, order, names)
     return OrderLife(
         order_id=order.id,
@@ -205,6 +209,7 @@ async def order_life(database: Database, order_id: str) -> OrderLife | None:
         currency=order.currency,
         placed_at=iso(order.placed_at_ms),
         expires_at=iso(order.expires_at_ms),
+        email=contact["email"] if contact else None,
         items=[OrderLine(i.sku_id, names.get(i.sku_id, ""), i.quantity, i.price_minor) for i in order.items],
         payments=[
             OrderPayment(
@@ -246,6 +251,16 @@ async def _steps(connection: Connection, order: Order, names: dict[int, str]) ->
         if row["ended_at"]:
             where = f" at {row['gate']}" if row["gate"] else ""
             steps.append((to_ms(row["ended_at"]), "ticket", f"{name}: {row['status']}{where}"))
+    for row in await _rows(connection, "messages", "created_at", "order_id", order.id):
+        what = f"{'Webhook' if row['webhook_id'] else 'Mail'} {row['kind']}"
+        steps.append((to_ms(row["created_at"]), "message", f"{what}: due"))
+        if row["ended_at"]:
+            why = f" ({row['error']})" if row["error"] and row["status"] == "FAILED" else ""
+            steps.append((to_ms(row["ended_at"]), "message", f"{what}: {row['status'].lower()}{why}"))
+    for row in await _rows(connection, "refund_requests", "created_at", "order_id", order.id):
+        steps.append(
+            (to_ms(row["created_at"]), "payment", f"Refund asked for by {row['asked_by']}: {row['reason']}")
+        )
     for row in await _rows(connection, "order_notes", "at", "order_id", order.id):
         steps.append((to_ms(row["at"]), "note", f"{row['who']}: {row['text']}"))
     for row in await connection.fetch_all(
@@ -260,6 +275,18 @@ async def _rows(connection: Connection, table: str, time: str, column: str, orde
     return await connection.fetch_all(
         f"SELECT * FROM {table} WHERE {column} = %s ORDER BY {time} DESC LIMIT %s",  # noqa: S608  # of this file
         (order_id, MOST_TIMELINE),
+    )
+
+
+async def erase_contact(database: Database, order_id: str) -> int:
+    """Erases the address of whoever placed this order, from all their orders in the event; of how many.
+
+    Nothing else that is kept says who a buyer is: the books stay whole.
+    """
+    return await database.execute(
+        "DELETE c FROM contacts c JOIN orders o ON o.id = c.order_id JOIN orders mine"
+        " ON mine.event_id = o.event_id AND mine.buyer_id = o.buyer_id WHERE mine.id = %s",
+        (order_id,),
     )
 
 

@@ -11,12 +11,22 @@ from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
 
 MOST_OF_A_KIND: Final = 50
 STUCK_MS: Final = 30 * 60_000
+RECENT_MS: Final = 7 * 86_400_000
 
 
 class TroubleItem(Struct, frozen=True):
     """Something that somebody has to see to."""
 
-    kind: Literal["verdict", "dead_letters", "review", "refused_refund", "late_money", "stuck_refund"]
+    kind: Literal[
+        "verdict",
+        "dead_letters",
+        "review",
+        "refused_refund",
+        "late_money",
+        "stuck_refund",
+        "refund_request",
+        "undelivered",
+    ]
     text: str
     since: Time | None
     order_id: str | UnsetType = UNSET
@@ -46,6 +56,8 @@ async def read_trouble(database: Database, event_id: int, dead_letters: int, fai
                 break
         items += await _late_money(connection, tail)
         items += await _stuck(connection, event_id)
+        items += await _asked(connection, event_id)
+        items += await _undelivered(connection, event_id)
     return TroubleList(len(items), items)
 
 
@@ -101,6 +113,41 @@ async def _stuck(connection: Connection, event_id: int) -> list[TroubleItem]:
             f"A refund of {money_text(to_minor(row['amount']), row['currency'])} is on its way for long",
             iso(to_ms(row["created_at"])),
             row["order_id"],
+        )
+        for row in rows
+    ]
+
+
+async def _asked(connection: Connection, event_id: int) -> list[TroubleItem]:
+    rows = await connection.fetch_all(
+        "SELECT order_id, reason, created_at FROM refund_requests WHERE event_id = %s AND status = 'ASKED'"
+        " ORDER BY id LIMIT %s",
+        (event_id, MOST_OF_A_KIND),
+    )
+    return [
+        TroubleItem(
+            "refund_request",
+            f"A buyer asks for a refund{': ' if row['reason'] else ''}{row['reason']}",
+            iso(to_ms(row["created_at"])),
+            row["order_id"],
+        )
+        for row in rows
+    ]
+
+
+async def _undelivered(connection: Connection, event_id: int) -> list[TroubleItem]:
+    """Mail and webhooks that were given up lately."""
+    rows = await connection.fetch_all(
+        "SELECT order_id, kind, webhook_id, error, ended_at FROM messages WHERE status = 'FAILED' AND next_at > %s"
+        " AND event_id = %s ORDER BY ended_at DESC LIMIT %s",
+        (to_datetime(now_ms() - RECENT_MS), event_id, MOST_OF_A_KIND),
+    )
+    return [
+        TroubleItem(
+            "undelivered",
+            f"{'Webhook' if row['webhook_id'] else 'Mail'} {row['kind']} is given up: {row['error'] or 'silence'}",
+            iso(to_ms(row["ended_at"])) if row["ended_at"] else None,
+            row["order_id"] or UNSET,
         )
         for row in rows
     ]

@@ -78,6 +78,8 @@ FORMS = {
 OTHERWISE = {
     # Two names that people cannot tell apart are one: the second is refused as such (InvalidEvent).
     "skus.name": "utf8mb4_general_ci",
+    # People look for an address in any case; nothing is decided by it.
+    "contacts.email": "utf8mb4_general_ci",
     # Names have one canonical form, which has no blank at its end; tried below.
     "admins.name": "utf8mb4_bin",
     "admin_sessions.admin": "utf8mb4_bin",

@@ -7,7 +7,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.ids import ORDER_ID
+from app.ids import ORDER_ID, event_of
 from app.live.shapes import Time
 from app.orders.dead_letters import UnknownLetter, dead_letters, replay_letters, what
 from app.organisers.access import Admin
@@ -19,6 +19,7 @@ from app.organisers.orders import (
     OrderRows,
     Search,
     add_note,
+    erase_contact,
     order_life,
     search_orders,
 )
@@ -34,7 +35,7 @@ from app.web.services import Services, services_of
 MAX_QUERY = 100
 DEFAULT_LIMIT, MOST = 50, 200
 Q = Parameter(
-    "q", "query", "An order's id, its beginning or its code; a buyer's id or a ticket's.",
+    "q", "query", "An order's id, its beginning or its code; a buyer's id or address; a ticket's id.",
     {"type": "string", "maxLength": MAX_QUERY},
 )  # fmt: skip
 STATUS = Parameter("status", "query", "Orders of this status alone.", {"enum": list(STATUSES)})
@@ -96,6 +97,15 @@ async def post_note(request: Request, admin: Admin) -> Response:
     await add_note(services.database, order_id, admin, wanted.text.strip())
     life = await order_life(services.database, order_id)
     return Json(life)
+
+
+@promise("Erases the buyer's address, from all their orders in the event; the books stay whole.", {204: None})
+@allowed("own")
+async def delete_contact(request: Request, admin: Admin) -> Response:
+    services, order_id = services_of(request), request.path_params["order_id"]
+    erased = await erase_contact(services.database, order_id)
+    await record(request, admin, "address erased", event_of(order_id), subject=order_id, became={"orders": erased})
+    return Response(status_code=204)
 
 
 @promise("What waits for somebody: empty on a good night.", {200: TroubleList})

@@ -1,5 +1,6 @@
 """Orders as organisers find and see them, what waits for somebody, and exports."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ import httpx
 import pytest
 
 from app.ids import short_code
+from app.infra.mysql import open_database
 from app.organisers.exports import cell
+from app.outbound.contacts import set_contact
+from app.settings import Settings
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
 from tests.world.commands import ticketcraze
@@ -106,6 +110,25 @@ def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
     refused(night.api.post(f"{path}/notes", json={"text": " "}), 422, "invalid")
     refused(night.api.get(path[:-1] + "0"), 404, "not_found")
     refused(night.api.get("/api/v1/admin/orders/nothing"), 404, "not_found")
+
+
+def test_a_buyer_is_found_by_mail_and_the_address_is_erased_and_nothing_else(night: Night, stack: Stack) -> None:
+    address = "Kim.Erased@example.com"
+
+    async def give() -> None:
+        async with open_database(Settings.from_environment(stack.env)) as database:
+            await set_contact(database, night.held[0], night.sale.sale.id, address, "link")
+
+    asyncio.run(give())
+    assert night.found(q=address.lower()) == [night.held[0]]
+    path = f"/api/v1/admin/orders/{night.held[0]}"
+    before = night.api.get(path).json()
+    assert before["email"] == address
+    assert night.api.delete(f"{path}/contact").status_code == httpx.codes.NO_CONTENT
+    after = night.api.get(path).json()
+    assert after["email"] is None
+    assert after["items"] == before["items"]
+    assert night.found(q=address) == []
 
 
 def test_what_waits_for_somebody_is_in_one_list(night: Night) -> None:
