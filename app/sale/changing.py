@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from asyncmy.errors import IntegrityError
 from redis.asyncio import Redis
 
 from app.ids import new_id
@@ -32,6 +33,7 @@ from app.units import now_ms, to_datetime, to_decimal
 
 log = logging.getLogger(__name__)
 
+DUPLICATE: Final = 1062
 EXTRA_MS: Final = 10_000  # how long "let in now" waits for buyers to come
 MAX_MESSAGE_CHARACTERS: Final = 280
 _REDIS_DECIDES: Final = ("state", "opens_at_ms")  # the books follow it there
@@ -104,8 +106,13 @@ async def change_event(
             less = [sku for sku in after.skus if sku.id and sku.capacity < _of(before, sku.id).capacity]
             moved = {} if after.opens_at_ms == before.opens_at_ms else {"opens_at_ms": after.opens_at_ms}
             await _configure(redis, before, moved, [replace(s, price_minor=_price(before, s)) for s in less])
-        async with connection.transaction():
-            after = await _write(connection, before, after, is_draft=is_draft)
+        try:
+            async with connection.transaction():
+                after = await _write(connection, before, after, is_draft=is_draft)
+        except IntegrityError as error:
+            if error.args[0] != DUPLICATE:
+                raise
+            raise InvalidEvent("sku: each needs a name of its own") from None  # in any case, and with any accents
         if is_in_redis:
             await _configure(redis, after, _fields(after), after.skus)
     return before, after

@@ -386,7 +386,13 @@ async def delete_event(request: Request, admin: Admin) -> Response:
     return Response(status_code=204)
 
 
-@promise("Has the next buyers come in now, whatever rate and room say.", {200: Admitting}, "not_open", body=Admit)
+@promise(
+    "Has the next buyers come in now, whatever rate and room say.",
+    {200: Admitting},
+    "not_open",
+    "closed",
+    body=Admit,
+)
 @allowed("run")
 async def post_admit(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, Admit)
@@ -400,7 +406,7 @@ async def post_admit(request: Request, admin: Admin) -> Response:
     return Json(Admitting(wanted.count, waiting))
 
 
-@promise("Tells everybody who has the page of the sale open.", {200: EventSettings}, body=Message)
+@promise("Tells everybody who has the page of the sale open.", {200: EventSettings}, "closed", body=Message)
 @allowed("run")
 async def post_message(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, Message)

@@ -170,6 +170,7 @@ def test_a_message_reaches_every_page_and_goes_again(stack: Stack, api: httpx.Cl
         {"skus": [{"id": 1, "capacity": 5}]},
         {"skus": [{"name": "New", "price": 0, "capacity": 1}]},
         {"slug": "another"},
+        {"skus": [{"name": "FLOOR", "price": 1, "capacity": 1}]},
         {"overbooking_percent": 99},
     ],
     ids=str,
