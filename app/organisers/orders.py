@@ -16,6 +16,7 @@ from app.organisers.access import Admin
 from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
 
 MOST_TIMELINE: Final = 500
+MOST_OF_AN_ADDRESS: Final = 1_000
 MAX_NOTE_CHARACTERS: Final = 1_000
 STATUSES: Final = (
     "PENDING", "CONFIRMED", "EXPIRED", "CANCELED", "REVIEW", "REJECTED", "PARTIALLY_REFUNDED", "REFUNDED",
@@ -23,6 +24,9 @@ STATUSES: Final = (
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")  # a buyer's, or a ticket's
 _BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
 _CODE = re.compile(r"[0-9a-f]{4}-?[0-9a-f]{4}")
+
+
+_Where = tuple[str, list[Any]]  # a condition, and what stands in it
 
 
 class OrderRow(Struct, frozen=True):
@@ -109,22 +113,22 @@ class Search:
 
 async def search_orders(database: Database, event_id: int, search: Search, most: int) -> OrderRows:
     """The orders of an event that are looked for, newest first."""
-    wheres: list[tuple[str, Any]] = [("o.event_id = %s", event_id)]
+    wheres: list[_Where] = [("o.event_id = %s", [event_id])]
     if search.status:
-        wheres.append(("o.status = %s", search.status))
+        wheres.append(("o.status = %s", [search.status]))
     if search.cursor:
-        wheres.append(("o.id < %s", search.cursor))
+        wheres.append(("o.id < %s", [search.cursor]))
     if search.from_ms is not None:
-        wheres.append(("o.id >= %s", first_id(search.from_ms)))
+        wheres.append(("o.id >= %s", [first_id(search.from_ms)]))
     if search.until_ms is not None:
-        wheres.append(("o.id < %s", first_id(search.until_ms)))
+        wheres.append(("o.id < %s", [first_id(search.until_ms)]))
     async with database.connection() as connection:
         if search.q.strip():
-            wheres.append(await _where(connection, search.q))
+            wheres.append(await _where(connection, event_id, search.q))
         rows = await connection.fetch_all(
             "SELECT o.id, o.buyer_id, o.status, o.total, o.currency, o.placed_at, o.updated_at FROM orders o"  # noqa: S608
             f" WHERE {' AND '.join(where for where, _ in wheres)} ORDER BY o.id DESC LIMIT %s",
-            (*(value for _, value in wheres), most + 1),
+            (*(value for _, values in wheres for value in values), most + 1),
         )
         found = rows[:most]
         tickets = await _tickets(connection, [row["id"] for row in found])
@@ -153,22 +157,25 @@ def first_id(at_ms: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}"
 
 
-async def _where(connection: Connection, q: str) -> tuple[str, str]:
+async def _where(connection: Connection, event_id: int, q: str) -> _Where:
     """The condition for what was typed; one that nothing fulfils for what nothing is called."""
     text = q.strip().lower()
     if ORDER_ID.fullmatch(text):
-        return "o.id = %s", text
+        return "o.id = %s", [text]
     if _RANDOM_ID.fullmatch(text):
         ticket = await connection.fetch_one("SELECT order_id FROM tickets WHERE id = %s", (text,))
-        return ("o.id = %s", ticket["order_id"]) if ticket else ("o.buyer_id = %s", text)
+        return ("o.id = %s", [ticket["order_id"]]) if ticket else ("o.buyer_id = %s", [text])
     if _CODE.fullmatch(text):
         code = text.replace("-", "")
-        return "o.code = %s", f"{code[:4]}-{code[4:]}"
-    if "@" in text:
-        return "o.id IN (SELECT c.order_id FROM contacts c WHERE c.event_id = o.event_id AND c.email = %s)", text
+        return "o.code = %s", [f"{code[:4]}-{code[4:]}"]
     if _BEGINNING.fullmatch(text):
-        return "o.id LIKE %s", f"{text}%"
-    return "o.id = %s", ""
+        return "o.id LIKE %s", [f"{text}%"]
+    told = await connection.fetch_all(
+        "SELECT order_id FROM contacts WHERE event_id = %s AND email = %s LIMIT %s",
+        (event_id, text, MOST_OF_AN_ADDRESS),
+    )
+    ids = [row["order_id"] for row in told] or [""]
+    return f"o.id IN {in_list(ids)}", ids
 
 
 async def _tickets(connection: Connection, order_ids: Sequence[str]) -> dict[str, int]:
