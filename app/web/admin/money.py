@@ -19,7 +19,7 @@ from app.units import MAX_MINOR, iso, now_ms
 from app.web.admin.access import allowed, record
 from app.web.buying import order_id_of
 from app.web.http import Json, read_json
-from app.web.problems import Problem
+from app.web.problems import Problem, invalid
 from app.web.promises import CURSOR, REFUND_KEY, promise
 from app.web.refunding import REFUSALS, Reason, RefundRequested, ReturnedLines, key_of, refusal, shown, wanted_of
 from app.web.services import services_of
@@ -184,13 +184,16 @@ async def get_event_cancel(request: Request, admin: Admin) -> Response:
 @promise(
     "The refunds that buyers of an event ask for, and that wait for a decision.",
     {200: RefundRequestList},
+    "invalid",
     parameters=(CURSOR,),
 )
 @allowed("orders_view")
 async def get_refund_requests(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    after = request.query_params.get("cursor", "")[:36]
+    after = request.query_params.get("cursor", "")
+    if after and not ID.fullmatch(after):
+        raise invalid("cursor: one from the `next` of an answer")
     found = await refund_requests.requests_of(services.database, event.id, refund_requests.ASKED, after)
     more = len(found) == refund_requests.MOST_LISTED
     return Json(RefundRequestList([shown(one) for one in found], found[-1].id if more else None))

@@ -91,6 +91,7 @@ def test_a_long_list_comes_page_by_page(night: Night) -> None:
     assert [order for page in pages for order in page] == night.found()
     for name, value in (("cursor", "x"), ("limit", "0"), ("status", "SOLD"), ("q", "x" * 101), ("from", "now")):
         refused(night.api.get(f"{night.path}/orders", params={name: value}), 422, "invalid")
+    refused(night.api.get(f"{night.path}/refund-requests", params={"cursor": "\u00dd"}), 422, "invalid")
 
 
 def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
