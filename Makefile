@@ -39,6 +39,9 @@ test-states: $(READY) ## every page and state by all rules of axe: phone, deskto
 	$(VENV)/bin/python -m stack install --browser
 	STATES=all $(VENV)/bin/pytest tests/browser/test_states.py
 
+proof-money: $(READY) ## 2,000 orders, a fifth of the payments misbehave: the money adds up to the cent
+	PROOF=1 $(VENV)/bin/pytest tests/stack/test_two_thousand_orders.py -s
+
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)
 
