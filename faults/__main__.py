@@ -96,7 +96,7 @@ async def _play_all(rows: Iterator[Row], seed: str, lanes: int, results: Path) -
                     one = msgspec.json.decode(answer, type=Played)
                 except msgspec.DecodeError:
                     print(f"a lane ended with {wanted}: {answer.decode()}", file=sys.stderr)
-                    one = Played(row.name, wanted.seed, {}, 0, 0, 0, 0, 0.0, 0.0, ["the lane ended"])
+                    one = Played(row.name, wanted.seed, {}, 0, 0, 0, 0, 0, 0.0, 0.0, ["the lane ended"])
                     played.append(one)
                     report.add(results, one)
                     return False

@@ -38,6 +38,7 @@ class Played(msgspec.Struct, frozen=True):
     seed: str
     ends: dict[str, int]
     answered: int
+    gone: int
     lost: int
     doubled: int
     oversold: int
@@ -69,12 +70,13 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
             proxy.heal()
     outcomes = await coming.go_home(PATIENCE_SECONDS)
     checks: list[Check] = []
-    seen = journal.Findings(0, 0, 0, 0, [])
+    seen = journal.Findings(0, 0, 0, 0, 0, [])
     try:
         checks = await _verify(night, event)
         if not row.poisons and await night.dead_letters() > dead_letters:
             problems.append("facts went to the dlq")
-        seen = journal.check(outcomes, await _books(night, sale.id), await _charges(night, event), CAPACITY)
+        books, charges = await _books(night, sale.id), await _charges(night, event)
+        seen = journal.check(outcomes, books, charges, CAPACITY, undoes_writes=row.undoes_writes)
         await _close(night, event)
     except (NightFailed, ProviderUnavailable, *AWAY) as error:
         problems.append(f"no verdict: {error!r}")
@@ -85,6 +87,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
         seed,
         dict(Counter(outcome.how for outcome in outcomes).most_common()),
         seen.answered,
+        seen.gone,
         seen.lost + seen.unbooked,
         seen.doubled,
         sum(check.number in STOCK_CHECKS and not check.ok for check in checks),

@@ -40,8 +40,8 @@ def table(played: Iterable[Played]) -> str:
     for one in played:
         by_row[one.row].append(one)
     lines = [
-        "| what goes wrong | survived | answered orders | lost | doubled | oversold | back, s (median, longest) |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| what goes wrong | survived | answered orders | gone, and told | lost | doubled | oversold | back, s (median, longest) |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in ROWS:
         if plays := by_row.get(row.name):
@@ -54,7 +54,9 @@ def table(played: Iterable[Played]) -> str:
 
 
 def _figures(plays: Sequence[Played]) -> str:
-    sums = [sum(getattr(one, name) for one in plays) for name in ("answered", "lost", "doubled", "oversold")]
+    sums = [
+        sum(getattr(one, name) for one in plays) for name in ("answered", "gone", "lost", "doubled", "oversold")
+    ]
     back = sorted(one.back_seconds for one in plays)
     figures = " | ".join(f"{figure:,}" for figure in sums)
     return f"{figures} | {back[len(back) // 2]:.1f}, {back[-1]:.1f}"

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
@@ -53,5 +53,5 @@ def line_of(websocket: WebSocket) -> Line:
 
 
 async def _close(websocket: WebSocket, close: Close) -> None:
-    with suppress(RuntimeError):  # the browser may be gone before it is told why
+    with suppress(RuntimeError, WebSocketDisconnect):  # the browser may be gone before it is told why
         await websocket.close(close.code, close.reason)

@@ -31,7 +31,12 @@ def _goes_with_others(one: Row) -> bool:
     return not (one.poisons or one.needs_root or one.name in _LONG or "-killed-" in one.name or "lost" in one.name)
 
 
-ROWS = (*_ONE_BY_ONE, row("several", "two of these, one after the other", several, hold_seconds=LONG_HOLD_SECONDS))
+ROWS = (
+    *_ONE_BY_ONE,
+    row(
+        "several", "two of these, one after the other", several, hold_seconds=LONG_HOLD_SECONDS, undoes_writes=True
+    ),
+)
 BY_NAME = {one.name: one for one in ROWS}
 
 __all__ = ["BY_NAME", "ROWS", "Row", "Sale"]

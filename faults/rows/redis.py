@@ -63,12 +63,19 @@ ROWS = (
         of="redis",
         seconds=5,
     ),
-    row("redis-flushed", "FLUSHALL", flush, quick=True, hold_seconds=LONG_HOLD_SECONDS),
-    row("redis-wiped", "Redis's files deleted, and SIGKILL", wipe, hold_seconds=LONG_HOLD_SECONDS),
+    row("redis-flushed", "FLUSHALL", flush, quick=True, hold_seconds=LONG_HOLD_SECONDS, undoes_writes=True),
+    row(
+        "redis-wiped",
+        "Redis's files deleted, and SIGKILL",
+        wipe,
+        hold_seconds=LONG_HOLD_SECONDS,
+        undoes_writes=True,
+    ),
     row(
         "redis-truncated",
         "the end of Redis's log cut off, and SIGKILL",
         truncate,
         hold_seconds=LONG_HOLD_SECONDS,
+        undoes_writes=True,
     ),
 )

@@ -39,6 +39,7 @@ class Row:
     needs_root: bool = False
     habits: Callable[[Random], Habits] = crowd.habits
     hold_seconds: int = crowd.HOLD_SECONDS
+    undoes_writes: bool = False  # Redis forgets what it has acknowledged
 
 
 def row(
@@ -51,7 +52,10 @@ def row(
     needs_root: bool = False,
     habits: Callable[[Random], Habits] = crowd.habits,
     hold_seconds: int = crowd.HOLD_SECONDS,
+    undoes_writes: bool = False,
     **options: Any,
 ) -> Row:
     """A row whose `act` is called with `options` too."""
-    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits, hold_seconds)
+    return Row(
+        name, what, partial(act, **options), quick, poisons, needs_root, habits, hold_seconds, undoes_writes
+    )

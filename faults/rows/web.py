@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from contextlib import ExitStack, suppress
 from functools import partial
 from random import Random
@@ -12,15 +13,13 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from app.infra import scripts
-from crowd.browser import Browser, Gone, visit
-from crowd.limits import source_address
-from faults.night import Night, NightFailed
+from faults.night import ROOT, Night, NightFailed
 from faults.proxy import Moment
 from faults.rows.common import cut_off, kill
 from faults.rows.row import Sale, row
 
 CROWDED = 5_000  # sockets
-AT_ONCE = 100
+CROWDED_SECONDS = 400
 
 
 async def kill_at_the_script(
@@ -80,51 +79,25 @@ async def stop_politely(night: Night, sale: Sale, chance: Random) -> None:
 
 async def stop_crowded(night: Night, sale: Sale, chance: Random) -> None:
     """SIGTERM with thousands of sockets; each is told to come back, and finds the place it had."""
-    shop = await visit(night.web_itself, sale.slug)
-    browsers = [Browser(shop, source_address(shop.url, number)) for number in range(CROWDED)]
+    crowded = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "faults.many_sockets", night.web_itself, sale.slug, str(CROWDED)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert crowded.stdout
     try:
-        came = [one for one, is_in in zip(browsers, await _each_comes_in(browsers), strict=True) if is_in]
-        numbers = {browser: browser.place.get("number") for browser in came}
-        await stop_politely(night, sale, chance)
-        await night.until(lambda: all(_was_told(one) for one in came), "a word to each socket", 60)
-        await night.until_ready(seconds=180)
-        await night.until(lambda: all(_is_back(one) for one in came), "the return of each", 180)
-        if len(came) < CROWDED * 0.9:
-            raise NightFailed(f"only {len(came)} of {CROWDED} came in")
-        if lost := sum(one.place.get("number") != number for one, number in numbers.items() if number):
-            raise NightFailed(f"{lost} found another number than they had")
+        async with asyncio.timeout(CROWDED_SECONDS):
+            came = int(await crowded.stdout.readline())
+            await stop_politely(night, sale, chance)
+            moved = int(await crowded.stdout.readline())
+    except (TimeoutError, ValueError) as error:
+        raise NightFailed(f"thousands of sockets: {error!r}") from error
     finally:
-        for browser in browsers:
-            browser.close()
-
-
-async def _come_in(browser: Browser) -> bool:
-    with suppress(Gone):
-        await browser.join()
-        await browser.open_tab()
-        async with asyncio.timeout(30):
-            await browser.until(lambda: browser.place)
-        return True
-    return False
-
-
-async def _each_comes_in(browsers: list[Browser]) -> list[bool]:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(browser: Browser) -> bool:
-        async with gate:
-            return await _come_in(browser)
-
-    return await asyncio.gather(*(one(browser) for browser in browsers))
-
-
-def _was_told(browser: Browser) -> bool:
-    return any(told.how == "close" for told in browser.told)
-
-
-def _is_back(browser: Browser) -> bool:
-    closed = max(told.at for told in browser.told if told.how == "close")
-    return browser.told[-1].at > closed and browser.told[-1].how == "frame"
+        with suppress(ProcessLookupError):
+            crowded.kill()
+        await crowded.wait()
+    if came < CROWDED * 0.9 or moved:
+        raise NightFailed(f"{came} of {CROWDED} came in, {moved} found another number than they had")
 
 
 async def stalled_sockets(night: Night, sale: Sale, chance: Random) -> None:

@@ -43,6 +43,15 @@ def test_an_order_that_was_answered_and_is_not_in_the_books_is_found() -> None:
     assert "is not in the books" in problems(one(answer(), how="timed_out"), books=NOTHING)[0]
 
 
+def test_an_order_that_redis_forgot_is_gone_only_if_its_buyer_was_told() -> None:
+    told = Told(3.0, f"GET /api/v1/orders/{ORDER}", 404, {"code": "not_found"})
+    findings = check([one(answer(), told, how="not_found")], NOTHING, (), 5, undoes_writes=True)
+    assert (findings.gone, findings.lost, findings.problems) == (1, 0, [])
+    findings = check([one(answer(), how="timed_out")], NOTHING, (), 5, undoes_writes=True)
+    assert (findings.gone, findings.lost) == (0, 1)
+    assert check([one(answer(), told, how="not_found")], NOTHING, (), 5).lost == 1
+
+
 def test_an_order_answered_to_two_buyers_is_found() -> None:
     assert "more than one buyer" in problems(one(answer()), one(answer()))[0]
 
