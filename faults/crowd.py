@@ -13,7 +13,7 @@ from crowd.limits import source_address
 BUYERS = 50
 ARRIVING_SECONDS = 3.0
 HOLD_SECONDS = 8
-LONG_HOLD_SECONDS = 25  # where a hold is to outlast that Redis is made anew
+LONG_HOLD_SECONDS = 25
 PASS_SECONDS = 20
 # Of a hundred buyers, so many press these buttons at the provider; none: they never pay.
 PRESSES: dict[tuple[str, ...], int] = {

@@ -55,8 +55,8 @@ def check(
 ) -> Findings:
     """Compares what each buyer was told with the books, and with what the provider charged.
 
-    Where the fault is that Redis forgets what it has acknowledged (`undoes_writes`), an order may go to others before
-    its buyer brings the receipt; then they must have been told.
+    Where the fault is that Redis forgets what it has acknowledged (`undoes_writes`), the tickets of an order may
+    go to others before its buyer brings the receipt; then they must have been told.
     """
     answered = Counter(order_id for outcome in outcomes for order_id in _answered(outcome.told))
     missing = answered.keys() - books.orders.keys()

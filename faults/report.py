@@ -40,7 +40,8 @@ def table(played: Iterable[Played]) -> str:
     for one in played:
         by_row[one.row].append(one)
     lines = [
-        "| what goes wrong | survived | answered orders | gone, and told | lost | doubled | oversold | back, s (median, longest) |",
+        "| what goes wrong | survived | answered orders | gone, and told | lost | doubled | oversold"
+        " | back, s (median, longest) |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in ROWS:

@@ -161,6 +161,8 @@ class Bookkeeper:
             positions: Offsets = {p: await self._consumer.position(p) for p in mine}
         else:
             numbers = self._consumer.partitions_for_topic(self._topic) or ()
+            if not numbers:
+                log.error("kafka has no topic %s: ticketcraze migrate makes it", self._topic)
             all_of_them = [TopicPartition(self._topic, number) for number in numbers]
             positions = {p: await self._consumer.committed(p) or 0 for p in all_of_them}
         ends: Offsets = await self._consumer.end_offsets(list(positions))

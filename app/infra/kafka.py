@@ -27,6 +27,10 @@ FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question 
 Offsets = dict[TopicPartition, int]
 Record = tuple[str, bytes]  # order id, encoded fact
 
+METADATA_MS = (
+    5_000  # a topic that was made anew is not known for this long at most, or for ever to who never looks
+)
+
 
 class KafkaUnavailable(Exception):
     """Kafka did not confirm a fact in time. It may still get there; facts can be sent again."""
@@ -134,6 +138,7 @@ async def open_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         max_poll_records=settings.ledger_batch,
         session_timeout_ms=6_000,  # the shortest that brokers allow: so long a killed ledger's orders wait,
         heartbeat_interval_ms=1_000,
+        metadata_max_age_ms=METADATA_MS,
         request_timeout_ms=int(KAFKA_SECONDS * 1000) + 6_000,
     )
     await consumer.start()

@@ -2,7 +2,6 @@
 
 from random import Random
 
-from faults.crowd import LONG_HOLD_SECONDS
 from faults.night import Night
 from faults.rows import anything, kafka, money, mysql, redis, web, workers
 from faults.rows.row import Row, Sale, row
@@ -33,9 +32,7 @@ def _goes_with_others(one: Row) -> bool:
 
 ROWS = (
     *_ONE_BY_ONE,
-    row(
-        "several", "two of these, one after the other", several, hold_seconds=LONG_HOLD_SECONDS, undoes_writes=True
-    ),
+    row("several", "two of these, one after the other", several, undoes_writes=True),
 )
 BY_NAME = {one.name: one for one in ROWS}
 

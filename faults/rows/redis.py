@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from random import Random
 
-from faults.crowd import LONG_HOLD_SECONDS
 from faults.night import Night
 from faults.rows.common import cut_off, drop_answers, fill_disk, kill, pause, slow_down
 from faults.rows.row import Sale, row
@@ -63,19 +62,17 @@ ROWS = (
         of="redis",
         seconds=5,
     ),
-    row("redis-flushed", "FLUSHALL", flush, quick=True, hold_seconds=LONG_HOLD_SECONDS, undoes_writes=True),
+    row("redis-flushed", "FLUSHALL", flush, quick=True, undoes_writes=True),
     row(
         "redis-wiped",
         "Redis's files deleted, and SIGKILL",
         wipe,
-        hold_seconds=LONG_HOLD_SECONDS,
         undoes_writes=True,
     ),
     row(
         "redis-truncated",
         "the end of Redis's log cut off, and SIGKILL",
         truncate,
-        hold_seconds=LONG_HOLD_SECONDS,
         undoes_writes=True,
     ),
 )

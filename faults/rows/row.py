@@ -38,8 +38,12 @@ class Row:
     poisons: bool = False  # dead letters are part of it
     needs_root: bool = False
     habits: Callable[[Random], Habits] = crowd.habits
-    hold_seconds: int = crowd.HOLD_SECONDS
     undoes_writes: bool = False  # Redis forgets what it has acknowledged
+
+    @property
+    def hold_seconds(self) -> int:
+        """How long holds last; where they must be made anew in Redis, longer than that takes."""
+        return crowd.LONG_HOLD_SECONDS if self.undoes_writes else crowd.HOLD_SECONDS
 
 
 def row(
@@ -51,11 +55,8 @@ def row(
     poisons: bool = False,
     needs_root: bool = False,
     habits: Callable[[Random], Habits] = crowd.habits,
-    hold_seconds: int = crowd.HOLD_SECONDS,
     undoes_writes: bool = False,
     **options: Any,
 ) -> Row:
     """A row whose `act` is called with `options` too."""
-    return Row(
-        name, what, partial(act, **options), quick, poisons, needs_root, habits, hold_seconds, undoes_writes
-    )
+    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits, undoes_writes)
