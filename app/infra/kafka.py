@@ -22,14 +22,11 @@ PARTITIONS = 16
 MOST_RECORDS = 10_000  # the newest of a partition of the dlq
 READ_MS = 500
 REPLAYED = "replayed"  # header of the record that says which dead letter was told again
+METADATA_MS = 5_000  # for this long at most a ledger does not know that its topic was made anew
 FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question wait behind it
 
 Offsets = dict[TopicPartition, int]
 Record = tuple[str, bytes]  # order id, encoded fact
-
-METADATA_MS = (
-    5_000  # a topic that was made anew is not known for this long at most, or for ever to who never looks
-)
 
 
 class KafkaUnavailable(Exception):
