@@ -1,5 +1,6 @@
 """The configuration for nginx that docs/deploy.md names, with another address and without TLS."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -33,8 +34,9 @@ def nginx(stack: Stack, tmp_path: Path) -> Iterator[str]:
         f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     config = tmp_path / "nginx.conf"
+    user = "user root root;" if os.getuid() == 0 else ""  # the folder is that of whoever tests
     config.write_text(
-        f"worker_processes 1; daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"
+        f"{user} worker_processes 1; daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"
         f" events {{ worker_connections 256; }} http {{ access_log off; {temporary}\n{site}}}"
     )
     command = [NGINX, "-p", str(tmp_path), "-e", str(tmp_path / "error.log"), "-c", str(config)]
