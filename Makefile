@@ -49,11 +49,11 @@ bench-all: $(READY) ## every benchmark, one after the other, on a machine that d
 	@for name in $$($(VENV)/bin/python -m bench | cut -d' ' -f1); do \
 		echo "== $$name"; $(VENV)/bin/python -m bench $$name || echo "   not as it should be"; done
 
-faults: $(READY) ## sales in which something goes wrong, every row; TIMES=1
-	$(VENV)/bin/python -m faults --times $(or $(TIMES),1)
+faults: $(READY) ## sales in which something goes wrong, every row; TIMES=1 LANES=1 INTO=FOLDER
+	$(VENV)/bin/python -m faults --times $(or $(TIMES),1) --lanes $(or $(LANES),1) $(if $(INTO),--into $(INTO))
 
 soak: $(READY) ## the same by chance; MINUTES=30
-	$(VENV)/bin/python -m faults --minutes $(or $(MINUTES),30)
+	$(VENV)/bin/python -m faults --minutes $(or $(MINUTES),30) --lanes $(or $(LANES),1)
 
 lock: $(READY) ## pin what pyproject.toml asks for, every file by its hash; UPGRADE=--upgrade for newer versions
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

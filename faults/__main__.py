@@ -31,8 +31,8 @@ def main() -> int:
     parser.add_argument("--seed", default="", help="plays the same again; by chance without one")
     parser.add_argument("--lanes", type=int, default=1, help="systems that are played with side by side (1)")
     parser.add_argument(
-        "--into", type=Path, metavar="FOLDER", default=ROOT / ".stack" / "faults",
-        help="keeps how each went and the logs of those that failed; what is there counts for --times",
+        "--into", type=Path, metavar="FOLDER", default=ROOT / ".stack" / "faults" / time.strftime("%m-%d-%H%M%S"),
+        help="keeps how each went and the logs of those that failed (a new one); what is there counts for --times",
     )  # fmt: skip
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a table of all that is in FOLDER")
     arguments = parser.parse_args()
