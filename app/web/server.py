@@ -1,6 +1,7 @@
 """The web server of a process: uvicorn behind a door of our own."""
 
 import asyncio
+import os
 import resource
 import signal
 import socket
@@ -47,15 +48,17 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Opens the door once the application has started."""
-        await super().startup(sockets=[])
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._end_alone, self._parent)
+        await super().startup(sockets=[])
         self.servers = [self._door]  # type: ignore[list-item]  # closed like one of uvicorn's own
         self._door.open(self._listener, partial(Connection, self._config, self.server_state, self.lifespan.state))
 
     def _end_alone(self, parent: int) -> None:
         """Who would have told this process to end, or started it again, is gone."""
         asyncio.get_running_loop().remove_reader(parent)
+        if not self.started:  # what it waits for while it starts may never come
+            os._exit(1)
         self.handle_exit(signal.SIGTERM, None)
 
 
