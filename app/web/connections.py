@@ -183,6 +183,8 @@ class Door:
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_A_TURN):
+            if self._is_full and self._connecting and not self._can_make_room:
+                return  # those on their way in can give way in a moment
             try:
                 client, peer = listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -217,6 +219,10 @@ class Door:
         if self.open_connections >= self.limits.connections:
             return True
         return 0 < self.limits.on_host <= self._board.total(Board.CONNECTIONS)
+
+    @property
+    def _can_make_room(self) -> bool:
+        return any(self._phases[phase] for phase in GIVE_WAY)
 
     def _make_room(self) -> bool:
         """Ends the connection that is missed least; False when all are in use."""

@@ -189,6 +189,7 @@ def test_silent_connections_give_way_to_those_who_speak() -> None:
         sockets = [server.client().say(b"GET /" + UPGRADE) for _ in range(20)]
         assert all(client.answer().startswith(b"HTTP/1.1 101 ") for client in sockets)
         silent = server.clients(400)
+        assert server.serves(), "also while they pour in"
         until(lambda: not silent[0].is_open)
         for _ in range(50):
             assert server.serves()
