@@ -202,7 +202,7 @@ def create_app(
             )
             events = Events(partial(read_event, database))
             hub = Hub(redis, settings.max_sockets, board.buyers, events.outdate)
-            sessions = Sessions(database)
+            sessions = Sessions(database, board.processes)
             admin_log = AdminLog(redis, database)
             login = Login(redis, database, sessions, admin_log, board.processes)
             watching = Watching(redis)

@@ -58,11 +58,11 @@ class TooManyKeys(Exception):
 
 
 class Sessions:
-    """The sessions and keys as one web process sees them."""
+    """The sessions and keys as one of a host's web `processes` sees them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, processes: int = 1) -> None:
         self._database = database
-        self._guesses = _Guesses()
+        self._guesses = _Guesses(processes)
         self._remembered: dict[str, _Remembered] = {}
         self._ended = 0  # how many times something was ended here
 
@@ -202,17 +202,22 @@ def _roles(rows: list[Row]) -> dict[int, Role]:
 
 
 class _Guesses:
-    """How many keys that nobody knows here an address may show: a few at once, then one a second."""
+    """How many keys that nobody knows an address may show to a host: a few at once, then one a second.
 
-    def __init__(self) -> None:
+    Each of its processes allows its share, whichever of them an address meets.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
         self._left: dict[str, tuple[float, float]] = {}  # by address: how many more, as of when
 
     def allow(self, address: str) -> bool:
         now = time.monotonic()
         if len(self._left) >= MOST_REMEMBERED:
             self._left.clear()
-        left, at = self._left.get(address, (float(GUESSES_AT_ONCE), now))
-        left = min(GUESSES_AT_ONCE, left + now - at) - 1
+        most = GUESSES_AT_ONCE / self._processes
+        left, at = self._left.get(address, (most, now))
+        left = min(most, left + (now - at) / self._processes) - 1
         self._left[address] = max(left, 0.0), now
         return left >= 0
 

@@ -17,8 +17,9 @@ from tests.world.waiting import until
 SECRETS = {
     "SECRET_KEY": "k" * 48,
     "TICKET_KEYS": "A:" + "dGlj" * 10 + "dGk=",
-    "SANDBOX_API_KEY": "sk_" + "a" * 48,
-    "SANDBOX_WEBHOOK_SECRET": "whsec_" + "d3d3" * 12,
+    "STRIPE_API_KEY": "sk_live_" + "a" * 48,
+    "STRIPE_WEBHOOK_SECRET": "whsec_" + "d3d3" * 12,
+    **dict.fromkeys(("SANDBOX_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"), ""),  # it takes no real money
 }
 
 

@@ -166,7 +166,8 @@ def test_one_made_up_key_after_the_other_is_not_looked_up(night: Night) -> None:
         night.ask("GET", path, f"tck_{n:012x}_{'x' * 43}", address).status_code
         for n in range(GUESSES_AT_ONCE + 15)
     ]
-    assert statuses[:GUESSES_AT_ONCE] == [401] * GUESSES_AT_ONCE
+    share = GUESSES_AT_ONCE // len(night.stack.run["web_processes"])
+    assert statuses[:share] == [401] * share
     assert 429 in statuses
     assert night.ask("GET", path, known).status_code == httpx.codes.OK, "from elsewhere"
     for text in ("tck_", "tck_zz", "tck_0123456789ab_" + "x" * 44):
