@@ -31,13 +31,14 @@ POLL_MS = 100
 GATHER_SECONDS = 0.02  # from one batch to the next at least: a commit costs the same for one fact as for many
 COMMIT_SECONDS = 1.0  # offsets are committed so often while facts keep coming; what is read again changes nothing
 WATCH_SECONDS = 10
+LONGEST_BATCH_SECONDS = 60.0  # aiokafka waits for a coordinator, or for a position, without any limit
 MOST_UNCOMMITTED = 200_000  # facts written while Redis is away, before the ledger waits for it
 
 Offsets = dict[TopicPartition, int]
 
 
 class Stalled(Exception):
-    """Kafka has facts, and this consumer gets none of them: the process starts again."""
+    """Kafka has facts and this consumer gets none of them, or waits without end: the process starts again."""
 
 
 async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None] = lambda step: None) -> None:
@@ -81,7 +82,17 @@ class Bookkeeper:
         self._progress: Progress[TopicPartition] = Progress()
 
     async def batch(self) -> None:
-        """One batch. Where a server is unavailable it goes back to the batch's start and raises what says so."""
+        """One batch. Where a server is unavailable it goes back to the batch's start and raises what says so.
+
+        Raises Stalled when Kafka has facts and gives none of them, and when a batch does not come to an end.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_BATCH_SECONDS):
+                await self._batch()
+        except TimeoutError as error:
+            raise Stalled(f"a batch took more than {LONGEST_BATCH_SECONDS:.0f} s") from error
+
+    async def _batch(self) -> None:
         await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
         self._next_at = time.monotonic() + GATHER_SECONDS

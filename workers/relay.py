@@ -63,13 +63,17 @@ class Relay:
         outboxes = [key(event_id, "outbox") for event_id in await events_on_sale(self._redis)]
         for outbox in set(outboxes) - self._taken_over:
             await self._take_over(outbox)
-        if time.monotonic() >= self._check_again_at:
-            still_there = [entry for outbox in outboxes for entry in await self._send_again(outbox)]
-            self._repeated.intersection_update(still_there)
-            self._check_again_at = time.monotonic() + RESEND_CHECK_SECONDS
-        if outboxes:
-            for outbox, entries in await self._read(dict.fromkeys(outboxes, ">"), WAIT_MS):
-                await self._send(outbox, entries)
+        try:
+            if time.monotonic() >= self._check_again_at:
+                still_there = [entry for outbox in outboxes for entry in await self._send_again(outbox)]
+                self._repeated.intersection_update(still_there)
+                self._check_again_at = time.monotonic() + RESEND_CHECK_SECONDS
+            if outboxes:
+                for outbox, entries in await self._read(dict.fromkeys(outboxes, ">"), WAIT_MS):
+                    await self._send(outbox, entries)
+        except ResponseError as error:  # Redis lost a group: the next time all are taken over again
+            self._taken_over.clear()
+            raise NotReady(str(error)) from error
         return bool(outboxes)
 
     async def _take_over(self, outbox: str) -> None:
@@ -111,13 +115,9 @@ class Relay:
                 return waiting
 
     async def _read(self, after: dict[str, str], wait_ms: int | None = None) -> list[tuple[str, Entries]]:
-        try:
-            found = await self._redis.xreadgroup(
-                OUTBOX_GROUP, CONSUMER, cast(Any, after), count=MOST_AT_ONCE, block=wait_ms
-            )
-        except ResponseError as error:  # Redis lost the groups
-            self._taken_over.clear()
-            raise NotReady(str(error)) from error
+        found = await self._redis.xreadgroup(
+            OUTBOX_GROUP, CONSUMER, cast(Any, after), count=MOST_AT_ONCE, block=wait_ms
+        )
         return [(outbox, entries) for outbox, entries in cast(list[tuple[str, Entries]], found) if entries]
 
     async def _send(self, outbox: str, entries: Entries) -> None:

@@ -239,20 +239,27 @@ class Ledger:
 
 
 class _Reclaiming:
-    """Asks Redis for the stock of late money, in one batch: once it cannot say it is not asked again."""
+    """Asks Redis for the stock of late money, in one batch.
+
+    Once it does not answer it is not asked again, nor about a sale that it does not have.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._is_silent = False
+        self._missing: set[int] = set()
 
     async def ask(self, order: Order, fact: Fact) -> bool | None:
         """Whether the order has its stock again; None while nobody can say, for LATE_WAIT_MS at most."""
         answer = None
-        if not self._is_silent:
+        if not self._is_silent and order.event_id not in self._missing:
             try:
                 answer = await reclaim(self._redis, order)
-            except (RedisError, NotReady) as error:
-                log.warning("late money waits until Redis can say: %s", error)
+            except NotReady:
+                log.warning("late money waits until Redis has event %d", order.event_id)
+                self._missing.add(order.event_id)
+            except RedisError as error:
+                log.warning("late money waits until Redis can say: %s %s", type(error).__name__, error)
                 self._is_silent = True
         if answer is None and now_ms() - fact.occurred_at_ms > LATE_WAIT_MS:
             return False

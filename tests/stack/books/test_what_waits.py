@@ -14,11 +14,11 @@ import pytest
 from msgspec import structs
 
 from app.ids import new_id
-from app.infra.kafka import open_orders_log, open_producer
+from app.infra.kafka import open_consumer, open_orders_log, open_producer
 from app.infra.keys import REPAIRS, order_key
 from app.infra.mysql import Database, DatabaseUnavailable
-from app.infra.redis import open_redis
-from app.orders.facts import OrderPlaced
+from app.infra.redis import NotReady, open_redis
+from app.orders.facts import OrderPlaced, records
 from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
 from app.orders.reading import find_order
@@ -27,12 +27,15 @@ from app.payments.provider import Checkout, PaymentNotice, ProviderUnavailable, 
 from app.payments.providers import Providers
 from app.units import now_ms
 from tests.world.apart import prepare_books
-from tests.world.books import World, in_a_world, lapsed, paid, refund_asked
+from tests.world.books import World, in_a_world, lapsed, new_world, paid, refund_asked
 from tests.world.machine import free_port
+from workers import ledger
 from workers.expiry import Expiry
+from workers.ledger import Bookkeeper, Stalled
 from workers.reconcile import Charges
 from workers.refunds import Refunds
 from workers.relay import CONSUMER, Relay
+from workers.runner import Stop, every
 
 NOWHERE = "redis://127.0.0.1:1"
 LIMIT_SECONDS = 15.0
@@ -134,6 +137,21 @@ def test_late_money_waits_for_redis_and_nothing_else_does(own_env: dict[str, str
     in_a_world(own_env, story)
 
 
+def test_late_money_of_a_sale_that_redis_does_not_have_holds_up_no_other(own_env: dict[str, str]) -> None:
+    """Once it was asked for first in each batch, and nobody asked for the others in it."""
+
+    async def story(world: World) -> None:
+        async with new_world(world.settings) as gone:
+            lost, late = await gone.order(), await world.order()
+            await gone.write(lapsed(lost))
+            await world.write(lapsed(late))
+            await gone.redis.delete(gone.key("sale"))
+            await world.write(paid(lost), paid(late))
+            assert [(await world.read(id_)).status for id_ in (lost, late)] == ["EXPIRED", "CONFIRMED"]
+
+    in_a_world(own_env, story)
+
+
 def test_an_order_that_redis_lost_has_the_sale_repaired(own_env: dict[str, str]) -> None:
     async def story(world: World) -> None:
         order_id = await world.place()
@@ -190,6 +208,45 @@ def test_an_entry_that_was_sent_often_is_sent_again_within_a_minute(own_topics: 
             assert (await log.lag())[1] == 2
 
     in_a_world(own_topics, story)
+
+
+def test_an_outbox_that_redis_lost_stops_no_other_one(own_topics: dict[str, str]) -> None:
+    """Once the look for what to send again found it gone before the reading did: nothing was carried any more."""
+
+    async def story(world: World) -> None:
+        async with open_producer(world.settings) as producer, open_orders_log(world.settings) as log:
+            relay = Relay(world.redis, producer, lambda step: None)
+            await relay.carry()
+            await world.redis.delete(world.key("outbox"))
+            relay._check_again_at = 0.0
+            with pytest.raises(NotReady):
+                await relay.carry()
+            await world.place()
+            await relay.carry()
+            assert (await log.lag())[1] == 1
+
+    in_a_world(own_topics, story)
+
+
+def test_a_ledger_that_waits_for_kafka_without_end_starts_again(
+    own_topics: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a broker was killed, a commit once waited for as long as the process lived."""
+
+    async def never(offsets: object) -> None:
+        await asyncio.Event().wait()
+
+    async def story(world: World) -> None:
+        monkeypatch.setattr(ledger, "LONGEST_BATCH_SECONDS", 5.0)
+        order_id = await world.order()
+        async with open_producer(world.settings) as producer, open_consumer(world.settings) as consumer:
+            monkeypatch.setattr(consumer, "commit", never)
+            bookkeeper = Bookkeeper(consumer, world.ledger, producer, world.settings, lambda step: None)
+            await producer.send(records(paid(order_id)))
+            with pytest.raises(Stalled):
+                await asyncio.wait_for(every(0, bookkeeper.batch, Stop()), 20)
+
+    in_a_world({**own_topics, "LEDGER_GROUP": own_topics["ORDERS_TOPIC"]}, story)
 
 
 class SlowToRefund:
