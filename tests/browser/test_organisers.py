@@ -98,7 +98,8 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
         expect(page.get_by_test_id("timeline")).to_contain_text("COMPLETED")
         nobody_is_shut_out(page)
         page.get_by_test_id("refund").click()
-        confirm(page)
+        with page.expect_navigation():  # the page is read anew
+            confirm(page)
         until_status(buyer.client, order_id, "REFUNDED")
         page.reload()
         expect(page.get_by_test_id("status")).to_have_text("refunded")
