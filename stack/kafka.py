@@ -22,7 +22,8 @@ from stack.supervisor import Program, run_once
 
 VERSION = "4.3.1"
 OLDEST_JAVA = 17
-JVM_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
+# The second compiler pays off after hours; without it a start costs 5 s of CPU instead of 10.
+JVM_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
 POM = Path(__file__).with_name("pom.xml")
 SUMS = Path(__file__).with_name("kafka-jars.sha256")  # as `sha256sum *.jar` writes them
