@@ -76,7 +76,8 @@ async def recount(database: Database, event_id: int) -> dict[str, int]:
         kept = await connection.fetch_all(
             "SELECT amount FROM figures WHERE event_id = %s AND name = %s FOR UPDATE", (event_id, CHANGES)
         )
-        counted = await count_figures(connection, event_id) | {CHANGES: int(kept[0]["amount"])}
+        of_all = await count_figures(connection, event_id)
+        counted = of_all.get(event_id, {}) | {CHANGES: int(kept[0]["amount"])}
         await connection.execute("DELETE FROM figures WHERE event_id = %s AND name <> %s", (event_id, CHANGES))
         await connection.insert_many(
             "INSERT INTO figures (event_id, name, amount) VALUES (%s, %s, %s)"
@@ -86,32 +87,36 @@ async def recount(database: Database, event_id: int) -> dict[str, int]:
     return counted
 
 
-async def count_figures(connection: Connection, event_id: int) -> dict[str, int]:
-    """What the figures of an event must be, added up from all its orders."""
-    counted: dict[str, int] = {}
+async def count_figures(connection: Connection, event_id: int | None) -> dict[int, dict[str, int]]:
+    """What the figures of an event, or of every event for None, must be: added up from all orders, by event."""
+    counted: dict[int, dict[str, int]] = defaultdict(dict)
+    event = (event_id, event_id)
     for row in await connection.fetch_all(
-        "SELECT status, COUNT(*) AS orders FROM orders WHERE event_id = %s GROUP BY status", (event_id,)
+        "SELECT event_id, status, COUNT(*) AS orders FROM orders WHERE (%s IS NULL OR event_id = %s)"
+        " GROUP BY event_id, status",
+        event,
     ):
-        counted[f"orders:{row['status']}"] = row["orders"]
+        counted[row["event_id"]][f"orders:{row['status']}"] = row["orders"]
     for row in await connection.fetch_all(
-        "SELECT i.sku_id, SUM(i.quantity * i.price) AS amount FROM orders o"
+        "SELECT o.event_id, i.sku_id, SUM(i.quantity * i.price) AS amount FROM orders o"
         " JOIN order_items i ON i.order_id = o.id"
-        " WHERE o.event_id = %s AND o.status IN (%s, %s) GROUP BY i.sku_id",
-        (event_id, *_EARNING),
+        " WHERE (%s IS NULL OR o.event_id = %s) AND o.status IN (%s, %s) GROUP BY o.event_id, i.sku_id",
+        (*event, *_EARNING),
     ):
-        counted[f"revenue:{row['sku_id']}"] = to_minor(row["amount"])
+        counted[row["event_id"]][f"revenue:{row['sku_id']}"] = to_minor(row["amount"])
     for row in await connection.fetch_all(
-        "SELECT p.status, COUNT(*) AS payments, SUM(p.amount) AS amount FROM orders o"
-        " JOIN payments p ON p.order_id = o.id WHERE o.event_id = %s GROUP BY p.status",
-        (event_id,),
+        "SELECT o.event_id, p.status, COUNT(*) AS payments, SUM(p.amount) AS amount FROM orders o"
+        " JOIN payments p ON p.order_id = o.id WHERE (%s IS NULL OR o.event_id = %s)"
+        " GROUP BY o.event_id, p.status",
+        event,
     ):
-        counted[f"payments:{row['status']}"] = row["payments"]
-        counted[f"money:{row['status']}"] = to_minor(row["amount"])
-    refunded = await connection.fetch_one(
-        "SELECT COUNT(DISTINCT p.order_id) AS orders FROM orders o JOIN payments p ON p.order_id = o.id"
-        " WHERE o.event_id = %s AND p.status = 'REFUNDED'",
-        (event_id,),
-    )
-    if refunded and refunded["orders"]:
-        counted[REFUNDED_ORDERS] = refunded["orders"]
+        counted[row["event_id"]][f"payments:{row['status']}"] = row["payments"]
+        counted[row["event_id"]][f"money:{row['status']}"] = to_minor(row["amount"])
+    for row in await connection.fetch_all(
+        "SELECT o.event_id, COUNT(DISTINCT p.order_id) AS orders FROM orders o"
+        " JOIN payments p ON p.order_id = o.id WHERE (%s IS NULL OR o.event_id = %s) AND p.status = 'REFUNDED'"
+        " GROUP BY o.event_id",
+        event,
+    ):
+        counted[row["event_id"]][REFUNDED_ORDERS] = row["orders"]
     return counted

@@ -1,7 +1,7 @@
 """What must always be true, checked against the running servers: `ticketcraze verify`.
 
 1 to 6 hold at every instant, in the middle of a sale too: Redis is read by one script an event, MySQL in one
-snapshot. 7 to 12 compare the parts with each other, so they count only when nothing is on its way between them.
+snapshot. 7 to 13 compare the parts with each other, so they count only when nothing is on its way between them.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from app.sale.events import list_events
 from app.settings import Settings
 from app.watch.verify.books import Books, snapshot
 from app.watch.verify.charges import check_charges
+from app.watch.verify.figures import check_figures
 from app.watch.verify.finding import Figures, Finding
 from app.watch.verify.rest import check_answers, check_leaks, check_motion, read_motion
 from app.watch.verify.stock import check_holds, check_sum, compare, read_sales
@@ -40,6 +41,7 @@ TITLES = {
     10: "No hold is overdue, and no process is silent or leaks",
     11: "Every charge of a provider is booked, for an order or on its way back",
     12: "As many tickets are good as were bought, each is used once at most, and what was mailed is good",
+    13: "The figures that organisers see are what the books add up to",
 }
 
 
@@ -59,7 +61,7 @@ async def verify(
 ) -> list[Check]:
     """Checks one event, or all of them for None: 1 to 6 without `at_rest_seconds`.
 
-    With it: waits this many seconds at most until nothing is on its way, then checks all twelve. If something
+    With it: waits this many seconds at most until nothing is on its way, then checks all thirteen. If something
     happened while it looked, or a charge is not booked yet, it looks again, as long as there is time.
 
     Raises RedisError, DatabaseUnavailable, KafkaUnavailable.
@@ -83,6 +85,7 @@ async def verify(
                     _check(10, await check_leaks(redis, database, events)),
                     _check(11, charges),
                     _check(12, await _check_tickets(database, event_id)),
+                    _check(13, await _check_figures(database, event_id)),
                 ]
                 if time.monotonic() >= deadline:
                     return checks
@@ -113,6 +116,11 @@ async def _check_always(
 async def _check_tickets(database: Database, event_id: int | None) -> Finding:
     async with snapshot(database) as connection:
         return await check_tickets(connection, event_id)
+
+
+async def _check_figures(database: Database, event_id: int | None) -> Finding:
+    async with snapshot(database) as connection:
+        return await check_figures(connection, event_id)
 
 
 def _check(number: int, finding: Finding) -> Check:

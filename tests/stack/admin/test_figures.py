@@ -26,7 +26,8 @@ def kept_and_counted(env: dict[str, str], event_id: int) -> tuple[dict[str, int]
             kept = await read_figures(connection, event_id)
             assert kept is not None
             del kept[CHANGES]
-            return {name: n for name, n in kept.items() if n}, await count_figures(connection, event_id)
+            counted = await count_figures(connection, event_id)
+            return {name: n for name, n in kept.items() if n}, counted[event_id]
 
     return asyncio.run(read())
 
