@@ -15,6 +15,7 @@ from app.units import now_ms
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # of anything
 ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+BUYER_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def instance() -> str:

@@ -35,6 +35,8 @@ CREATE TABLE events (
     overbooking_percent SMALLINT UNSIGNED NULL, -- passes for a hundred available tickets; NULL: as the setting has it
     description      TEXT           NULL, -- Markdown
     archived_at      DATETIME(3)    NULL, -- off the lists
+    retention_days   SMALLINT UNSIGNED NULL, -- so many days after it, what names its buyers is erased; NULL: never
+    forgotten_at     DATETIME(3)    NULL, -- it was erased
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug),
     KEY events_epoch (epoch),

@@ -1,10 +1,11 @@
-"""Sends mail to buyers and webhooks to organisers: what is in the outbox."""
+"""Sends mail to buyers and webhooks to organisers: what is in the outbox; and forgets addresses in time."""
 
 import asyncio
 
 from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.infra.smtp import open_mailer
+from app.organisers.privacy import forget_people
 from app.outbound.announcing import announce
 from app.outbound.outbox import forget, give_up_old
 from app.outbound.sending import Outbound
@@ -38,6 +39,9 @@ async def work(settings: Settings, stop: Stop) -> None:
         async def look_for_changes() -> None:
             await announce(database, now_ms())
 
+        async def forget_people_of_the_past() -> None:
+            await forget_people(database, now_ms())
+
         async def clear_away() -> bool:
             given_up = await give_up_old(database, now_ms())
             return bool(given_up + await forget(database, now_ms()))
@@ -47,6 +51,7 @@ async def work(settings: Settings, stop: Stop) -> None:
                 group.create_task(every(TICK_SECONDS, outbound.tick, stop))
                 group.create_task(every(ANNOUNCE_SECONDS, look_for_changes, stop))
                 group.create_task(every(CLEAR_SECONDS, clear_away, stop))
+                group.create_task(every(CLEAR_SECONDS, forget_people_of_the_past, stop))
         finally:
             await outbound.stop()
 

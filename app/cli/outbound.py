@@ -5,7 +5,7 @@ from typing import Any
 
 from app.cli.command import Answer, Commands, Failed
 from app.infra.mysql import open_database
-from app.outbound.contacts import erase
+from app.organisers.privacy import erase_address
 from app.outbound.outbox import Message, attempts_of, counts, list_messages, resend
 from app.outbound.webhooks import EVERY_EVENT, KINDS, BadWebhook, add_webhook, list_webhooks, remove_webhook
 from app.sale.events import find_event
@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 
     erased = group.add(
         "erase",
-        "Forgets a buyer's address: nothing is mailed there any more.",
+        "Erases an address, and what was written about its orders: nothing is mailed there any more.",
         _erase,
         "ticketcraze messages erase kim@example.com",
     )
@@ -112,8 +112,11 @@ async def _resend(settings: Settings, arguments: argparse.Namespace) -> Answer:
 
 async def _erase(settings: Settings, arguments: argparse.Namespace) -> Answer:
     async with open_database(settings) as database:
-        orders = await erase(database, arguments.email)
-    return {"orders": orders}, f"Forgotten in {orders} {'order' if orders == 1 else 'orders'}."
+        erased = await erase_address(database, arguments.email)
+    orders = erased.addresses
+    return {"orders": orders, "notes": erased.notes, "reasons": erased.reasons}, (
+        f"Forgotten in {orders} {'order' if orders == 1 else 'orders'}."
+    )
 
 
 async def _add(settings: Settings, arguments: argparse.Namespace) -> Answer:

@@ -56,11 +56,6 @@ def confirmation(order_id: str, event_id: int, changes: int = 1) -> Message:
     )
 
 
-async def erase(database: Database, email: str) -> int:
-    """Forgets an address in every order, for good: how many orders had it. What waits for it is mailed no more."""
-    return await database.execute("DELETE FROM contacts WHERE email = %s", (email,))
-
-
 async def confirm_again(database: Database, order_id: str) -> bool:
     """Mails the tickets of an order that is bought once more; whether there is an address to mail them to."""
     now = now_ms()

@@ -75,6 +75,7 @@ class Event:
     starts_at_ms: int | None = None  # the concert itself; None, here and below: not announced yet
     doors_at_ms: int | None = None
     venue: str | None = None
+    retention_days: int | None = None  # so many days after it, what names its buyers is erased; None: never
     refund_days: int | None = None  # buyers may ask for a refund until so many days before it starts; None: never
     provider: str = "sandbox"  # who takes the money of new payments
     called_off_at_ms: int | None = None
@@ -152,6 +153,7 @@ def check_event(event: Event) -> None:
         "hold-ttl": (event.hold_ttl_seconds, 1, 86_400),
         "max-per-buyer": (event.max_per_buyer, 1, 1_000),
         "refund-days": (event.refund_days or 0, 0, 365),
+        "retention-days": (1 if event.retention_days is None else event.retention_days, 1, 3_650),
     }
     for name, (value, least, most) in bounds.items():
         if not least <= value <= most:

@@ -184,7 +184,7 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
     await connection.execute(
         "UPDATE events SET name = %s, opens_at = %s, rate_per_minute = %s, room = %s, pass_ttl_seconds = %s,"
         " hold_ttl_seconds = %s, max_per_buyer = %s, starts_at = %s, doors_at = %s, venue = %s,"
-        " overbooking_percent = %s, description = %s, refund_days = %s, archived_at = %s,"
+        " overbooking_percent = %s, description = %s, refund_days = %s, retention_days = %s, archived_at = %s,"
         " revision = %s WHERE id = %s",
         (
             after.name,
@@ -200,6 +200,7 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
             after.overbooking_percent,
             after.description,
             after.refund_days,
+            after.retention_days,
             now if after.archived else None,
             after.revision,
             after.id,

@@ -62,8 +62,9 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             event_id = await connection.execute(
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
                 " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
-                " starts_at, doors_at, venue, refund_days, provider, overbooking_percent, description)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " starts_at, doors_at, venue, refund_days, provider, overbooking_percent, description,"
+                " retention_days)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -85,6 +86,7 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.provider,
                     event.overbooking_percent,
                     event.description,
+                    event.retention_days,
                 ),
             )
             if event.gates != NO_GATES:
@@ -289,6 +291,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
             venue=row["venue"],
             refund_days=row["refund_days"],
+            retention_days=row["retention_days"],
             provider=row["provider"],
             called_off_at_ms=to_ms(row["called_off_at"]) if row["called_off_at"] else None,
             called_off_reason=row["called_off_reason"] or "",

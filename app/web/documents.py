@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.ids import ID, ORDER_ID
+from app.ids import BUYER_ID, ID, ORDER_ID
 from app.live import shapes
 from app.live.closing import CLOSES
 from app.organisers.exports import EXPORTS
@@ -33,6 +33,7 @@ PATH_PARAMETERS = {
     "slug": ("The name of a sale in addresses.", {"type": "string", "pattern": f"^{SLUG.pattern}$"}),
     "order_id": ("An order's id.", {"type": "string", "pattern": f"^{ORDER_ID.pattern}$"}),
     "ticket_code": ("A ticket's code, as its QR code has it.", {"type": "string"}),
+    "buyer_id": ("A buyer's id.", {"type": "string", "pattern": f"^{BUYER_ID.pattern}$"}),
     "webhook_id": ("A webhook's id.", {"type": "string", "pattern": "^[0-9]{1,9}$"}),
     "message_id": ("A message's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),

@@ -63,6 +63,7 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "webhook_id": "999999999",
             "message_id": new_id(),
             "export": "orders.csv",
+            "buyer_id": "0a" * 16,
             "provider": "sandbox",
             "code": "limit",
             "sku_id": str(sale.skus[0].id),

@@ -9,8 +9,10 @@ from starlette.responses import Response
 
 from app.infra.redis import NotReady
 from app.organisers.access import Admin, rights_in
+from app.organisers.exports import EXPORTS
 from app.organisers.log import read_log
 from app.organisers.orders import STATUSES, order_life, search_orders
+from app.organisers.privacy import read_files
 from app.organisers.rehearsal import read_verdict
 from app.organisers.trouble import TroubleList
 from app.sale.catalog import Event
@@ -49,7 +51,14 @@ async def orders_page(request: Request, admin: Admin) -> Response:
     search = read_search(request)
     found = await search_orders(services.database, event.id, search, ROWS)
     return await _event_page(
-        request, admin, event, "Orders", search=search, found=msgspec.to_builtins(found), statuses=STATUSES
+        request,
+        admin,
+        event,
+        "Orders",
+        search=search,
+        found=msgspec.to_builtins(found),
+        statuses=STATUSES,
+        exports=[*EXPORTS],
     )
 
 
@@ -67,6 +76,16 @@ async def order_page(request: Request, admin: Admin) -> Response:
         "here": "Order",
     }
     return page("admin/order.html", **shown, order=msgspec.to_builtins(life))
+
+
+@allowed("orders_view", page=True)
+async def buyers_page(request: Request, admin: Admin) -> Response:
+    """Everything that is kept of a buyer, found by an address or an id."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    q = read_search(request).q
+    found = await read_files(services.database, event.id, q)
+    return await _event_page(request, admin, event, "Buyers", q=q, found=msgspec.to_builtins(found))
 
 
 @allowed("view", page=True)

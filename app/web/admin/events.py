@@ -72,6 +72,7 @@ class NewEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     overbooking_percent: Count | None = None
     description: Text | None = None
     refund_days: Count | None = None
+    retention_days: Count | None = None
     provider: Text = "sandbox"
     draft: bool = False
 
@@ -102,6 +103,7 @@ class ChangedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     description: Text | UnsetType | None = UNSET
     archived: bool | UnsetType = UNSET
     refund_days: Count | UnsetType | None = UNSET
+    retention_days: Count | UnsetType | None = UNSET
     skus: Annotated[list[ChangedSku], Meta(max_length=50)] = []
 
 
@@ -134,6 +136,7 @@ class EventSettings(msgspec.Struct, frozen=True):
     overbooking_percent: int | None
     description: str | None
     refund_days: int | None
+    retention_days: int | None
     provider: str
     archived: bool
     revision: int
@@ -186,6 +189,7 @@ def settings_of(event: Event) -> EventSettings:
         overbooking_percent=event.overbooking_percent,
         description=event.description,
         refund_days=event.refund_days,
+        retention_days=event.retention_days,
         provider=event.provider,
         archived=event.archived,
         revision=event.revision,
@@ -258,6 +262,7 @@ def new_event(wanted: NewEvent) -> Event:
         overbooking_percent=wanted.overbooking_percent,
         description=wanted.description,
         refund_days=wanted.refund_days,
+        retention_days=wanted.retention_days,
         provider=wanted.provider,
     )
 

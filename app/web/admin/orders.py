@@ -7,11 +7,11 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.ids import ORDER_ID, event_of
+from app.ids import BUYER_ID, ORDER_ID, event_of
 from app.live.shapes import Time
 from app.orders.dead_letters import UnknownLetter, dead_letters, replay_letters, what
 from app.organisers.access import Admin
-from app.organisers.exports import EXPORTS, export_csv
+from app.organisers.exports import EXPORTS, FORMS, export, rows_of
 from app.organisers.orders import (
     MAX_NOTE_CHARACTERS,
     STATUSES,
@@ -23,6 +23,7 @@ from app.organisers.orders import (
     order_life,
     search_orders,
 )
+from app.organisers.privacy import MOST_BUYERS, BuyerFiles, Erased, erase_buyer, read_files
 from app.organisers.trouble import TroubleList, read_trouble
 from app.sale.catalog import Event
 from app.units import iso
@@ -38,6 +39,9 @@ Q = Parameter(
     "q", "query", "An order's id, its beginning or its code; a buyer's id or address; a ticket's id.",
     {"type": "string", "maxLength": MAX_QUERY},
 )  # fmt: skip
+BUYER_Q = Parameter(
+    "q", "query", "A buyer's id or address, or an order of theirs.", {"type": "string", "maxLength": MAX_QUERY}
+)
 STATUS = Parameter("status", "query", "Orders of this status alone.", {"enum": list(STATUSES)})
 SINCE = Parameter("from", "query", "Placed then or later.", TIME)
 UNTIL = Parameter("until", "query", "Placed before.", TIME)
@@ -108,6 +112,35 @@ async def delete_contact(request: Request, admin: Admin) -> Response:
     return Response(status_code=204)
 
 
+@promise(
+    f"Everything that is kept of a buyer in this event; of {MOST_BUYERS} at most where an address is theirs.",
+    {200: BuyerFiles},
+    "invalid",
+    parameters=(BUYER_Q,),
+)
+@allowed("orders_view")
+async def get_buyers(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    return Json(await read_files(services.database, event.id, read_search(request).q))
+
+
+@promise(
+    "Erases all that names a buyer in this event: addresses, notes, why refunds were asked for. The books stay"
+    " whole.",
+    {200: Erased},
+)
+@allowed("own")
+async def delete_buyer(request: Request, admin: Admin) -> Response:
+    services, buyer_id = services_of(request), request.path_params["buyer_id"]
+    if not BUYER_ID.fullmatch(buyer_id):
+        raise Problem("not_found")
+    event = await services.event_for_organisers(request.path_params["slug"])
+    erased = await erase_buyer(services.database, event.id, buyer_id)
+    await record(request, admin, "buyer erased", event.id, subject=buyer_id, became=erased)
+    return Json(erased)
+
+
 @promise("What waits for somebody: empty on a good night.", {200: TroubleList})
 @allowed("view")
 async def get_trouble(request: Request, admin: Admin) -> Response:
@@ -170,17 +203,21 @@ async def post_replay(request: Request, admin: Admin) -> Response:
     return Json(Replayed(ids))
 
 
-@promise("A part of the books as CSV, however long.", {200: CSV})
+@promise("A part of the books as CSV (`orders.csv`) or JSON lines (`orders.jsonl`), however long.", {200: CSV})
 @allowed("orders_view")
 async def get_export(request: Request, admin: Admin) -> Response:
     services, name = services_of(request), request.path_params["export"]
     event = await services.event_for_organisers(request.path_params["slug"])
-    table = name.removesuffix(".csv")
-    if table not in EXPORTS or not name.endswith(".csv"):
+    what, _, form = name.partition(".")
+    if what not in EXPORTS or form not in FORMS:
         raise Problem("not_found")
+    rows = await rows_of(services.database, event.id, what)
     await record(request, admin, "exported", event.id, subject=name)
     return StreamingResponse(
-        export_csv(services.database, event.id, table),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{event.slug}-{name}"'},
+        export(services.database, event.id, what, form),
+        media_type=FORMS[form],
+        headers={
+            "Content-Disposition": f'attachment; filename="{event.slug}-{name}"',
+            **({} if rows is None else {"Export-Rows": str(rows)}),
+        },
     )

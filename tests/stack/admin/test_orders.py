@@ -14,8 +14,10 @@ import pytest
 from app.ids import short_code
 from app.infra.mysql import open_database
 from app.organisers.exports import cell
+from app.organisers.privacy import forget_people
 from app.outbound.contacts import set_contact
 from app.settings import Settings
+from app.units import iso, now_ms
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
 from tests.world.commands import ticketcraze
@@ -115,12 +117,7 @@ def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
 
 def test_a_buyer_is_found_by_mail_and_the_address_is_erased_and_nothing_else(night: Night, stack: Stack) -> None:
     address = "Kim.Erased@example.com"
-
-    async def give() -> None:
-        async with open_database(Settings.from_environment(stack.env)) as database:
-            await set_contact(database, night.held[0], night.sale.sale.id, address, "link")
-
-    asyncio.run(give())
+    give_address(night, stack.env, night.held[0], address)
     assert night.found(q=address.lower()) == [night.held[0]]
     path = f"/api/v1/admin/orders/{night.held[0]}"
     before = night.api.get(path).json()
@@ -130,6 +127,57 @@ def test_a_buyer_is_found_by_mail_and_the_address_is_erased_and_nothing_else(nig
     assert after["email"] is None
     assert after["items"] == before["items"]
     assert night.found(q=address) == []
+
+
+def test_all_that_names_a_buyer_is_on_one_page_and_erased_at_once(night: Night, stack: Stack) -> None:
+    give_address(night, stack.env, night.paid, "kim@example.org")
+    order = night.api.get(f"/api/v1/admin/orders/{night.paid}").json()
+    night.api.post(f"/api/v1/admin/orders/{night.paid}/notes", json={"text": "Kim sits at the front"})
+    by_mail, by_id, by_order = [
+        night.api.get(f"{night.path}/buyers", params={"q": q}).json()["buyers"]
+        for q in ("kim@example.org", order["buyer_id"], night.paid)
+    ]
+    assert by_mail == by_id == by_order
+    (kept,) = by_mail
+    assert kept["emails"] == ["kim@example.org"]
+    assert (len(kept["orders"]), kept["tickets"]) == (4, 1)
+    assert "Kim sits at the front" in [note["text"] for note in kept["notes"]]
+
+    erased = night.api.delete(f"{night.path}/buyers/{order['buyer_id']}")
+    assert (erased.status_code, erased.json()["addresses"]) == (httpx.codes.OK, 1)
+    assert night.api.get(f"{night.path}/buyers", params={"q": "kim@example.org"}).json()["buyers"] == []
+    (left,) = night.api.get(f"{night.path}/buyers", params={"q": order["buyer_id"]}).json()["buyers"]
+    assert (left["emails"], left["notes"]) == ([], [])
+    assert (left["orders"], left["tickets"]) == (kept["orders"], 1), "the books stay whole"
+
+
+def test_when_its_time_is_over_an_event_forgets_its_buyers_and_no_other_does(night: Night, stack: Stack) -> None:
+    give_address(night, stack.env, night.paid, "kim@example.org")
+    starts_at_ms = now_ms() + 86_400_000
+
+    async def forget(days: int) -> bool:
+        async with open_database(Settings.from_environment(stack.env)) as database:
+            await forget_people(database, starts_at_ms + days * 86_400_000)
+        return night.found(q="kim@example.org") == []
+
+    assert not asyncio.run(forget(3_000)), "nothing is erased where nobody said when"
+    for wrong in (0, 3_651):
+        refused(night.api.patch(night.path, json={"retention_days": wrong}), 422, "invalid")
+    set_ = night.api.patch(night.path, json={"retention_days": 30, "starts_at": iso(starts_at_ms)})
+    assert set_.json()["retention_days"] == 30, set_.text
+    assert not asyncio.run(forget(29))
+    assert asyncio.run(forget(30))
+    give_address(night, stack.env, night.held[0], "kim@example.org")
+    assert asyncio.run(forget(31)), "an address that comes later goes too"
+    assert night.api.patch(night.path, json={"retention_days": None}).json()["retention_days"] is None
+
+
+def give_address(night: Night, env: dict[str, str], order_id: str, address: str) -> None:
+    async def give() -> None:
+        async with open_database(Settings.from_environment(env)) as database:
+            await set_contact(database, order_id, night.sale.sale.id, address, "link")
+
+    asyncio.run(give())
 
 
 def test_what_waits_for_somebody_is_in_one_list(night: Night) -> None:
@@ -172,7 +220,7 @@ def test_a_text_that_a_spreadsheet_would_run_is_shown_as_text(text: str) -> None
 
 
 def test_what_is_not_exported_is_not_there(night: Night) -> None:
-    for name in ("admins.csv", "orders", "orders.xls"):
+    for name in ("admins.csv", "orders", "orders.xls", "orders.csv.jsonl"):
         refused(night.api.get(f"{night.path}/export/{name}"), 404, "not_found")
 
 
@@ -185,6 +233,8 @@ def test_whoever_sees_figures_alone_sees_no_orders(night: Night, stack: Stack) -
         for method, path in (
             ("GET", f"{night.path}/orders"),
             ("GET", f"{night.path}/export/orders.csv"),
+            ("GET", f"{night.path}/buyers?q=kim"),
+            ("DELETE", f"{night.path}/buyers/{'0' * 32}"),
             ("GET", f"/api/v1/admin/orders/{night.paid}"),
             ("POST", f"/api/v1/admin/orders/{night.paid}/notes"),
             ("GET", "/api/v1/admin/dlq"),

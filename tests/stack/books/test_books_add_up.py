@@ -1,13 +1,14 @@
 """What an organiser takes out of the books adds up to them: orders, payments, refunds, fees, taxes, receipts."""
 
 import csv
+import json
 from collections import Counter
 from decimal import Decimal
 
 from app.ids import new_id
 from app.orders.facts import Returned
 from app.orders.refund_requests import Wanted, decide
-from app.organisers.exports import export_csv
+from app.organisers.exports import export, rows_of
 from app.sale.catalog import parse_sku, vat_of
 from app.units import to_decimal, to_minor
 from tests.world.books import World, in_a_world, live_a_little, paid, refunds_done
@@ -16,8 +17,15 @@ Rows = list[dict[str, str]]
 
 
 async def exported(world: World, what: str) -> Rows:
-    text = b"".join([part async for part in export_csv(world.database, world.event.id, what)]).decode()
-    return list(csv.DictReader(text.splitlines()))
+    """As CSV; JSON lines say the same, and the rows are as many as is said before."""
+    text, lines = [
+        b"".join([part async for part in export(world.database, world.event.id, what, form)]).decode()
+        for form in ("csv", "jsonl")
+    ]
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [json.loads(line).keys() for line in lines.splitlines()] == [row.keys() for row in rows]
+    assert await rows_of(world.database, world.event.id, what) in (len(rows), None)
+    return rows
 
 
 def total(rows: Rows, column: str, **where: str) -> Decimal:
@@ -52,6 +60,13 @@ def test_the_exports_add_up_to_the_books(own_env: dict[str, str]) -> None:
             assert to_minor(Decimal(row["vat"])) == vat_of(to_minor(Decimal(row["gross"])), Decimal("19.00"))
             assert Decimal(row["vat"]) + Decimal(row["net"]) == Decimal(row["gross"])
         assert Counter(row["order_id"] for row in orders).most_common(1)[0][1] == 1
+
+        buyers = await exported(world, "buyers")
+        assert total(buyers, "spent") == taken - returned
+        assert total(buyers, "orders") == len(orders)
+        assert total(buyers, "tickets") == len(
+            [ticket for ticket in await exported(world, "tickets") if ticket["status"] == "VALID"]
+        )
 
         numbers = sorted(int(row["receipt"]) for row in receipts)
         bought = [row for row in orders if row["status"] in ("CONFIRMED", "PARTIALLY_REFUNDED", "REFUNDED")]

@@ -9,8 +9,9 @@ import pytest
 
 from app.ids import new_id
 from app.orders.facts import OrderCalledOff
+from app.organisers.privacy import erase_address
 from app.outbound.announcing import announce
-from app.outbound.contacts import MOST_CHANGES, TooManyChanges, erase, set_contact
+from app.outbound.contacts import MOST_CHANGES, TooManyChanges, set_contact
 from app.outbound.outbox import GIVE_UP_MS, HOUR_MS, KEPT_MS, attempts_of, counts, forget, resend
 from app.units import now_ms
 from tests.stack.outbound.conftest import KEYS, Night, Story
@@ -250,7 +251,7 @@ def test_an_event_that_is_called_off_is_told_once_and_the_money_afterwards(tell:
 def test_an_address_that_is_erased_is_written_to_no_more(tell: Tell) -> None:
     async def story(night: Night) -> None:
         await night.bought("kim@example.com")
-        assert await erase(night.world.database, "kim@example.com") == 1
+        assert (await erase_address(night.world.database, "kim@example.com")).addresses == 1
         await night.send()
         assert night.mail.mails == []
         [message] = await night.messages()
