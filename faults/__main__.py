@@ -15,7 +15,11 @@ import msgspec
 from faults import lane, report
 from faults.night import ROOT
 from faults.play import Played
+from faults.process import libfaketime
 from faults.rows import ROWS, Row
+from stack.console import Console
+from stack.errors import StackError
+from stack.packages import install
 
 MOST_LANES = 8
 MOST_STARTS = 5  # of one lane: a system that does not come back ends it
@@ -48,6 +52,11 @@ def main() -> int:
     if not lane.has_small_disks() and (left_out := [row.name for row in rows if row.needs_root]):
         print(f"left out, for they need root and mount namespaces: {', '.join(left_out)}")
         rows = [row for row in rows if not row.needs_root]
+    if libfaketime() is None:
+        try:
+            install(Console(), ["libfaketime"])
+        except StackError as error:
+            parser.error(f"wrong clocks: {error}")
     arguments.into.mkdir(parents=True, exist_ok=True)
     results = arguments.into / "played.jsonl"
     seed = arguments.seed or secrets.token_hex(4)
