@@ -72,10 +72,11 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
     checks: list[Check] = []
     seen = journal.Findings(0, 0, 0, 0, 0, [])
     try:
+        charges = await _charges(night, event)  # before the rest: one that comes later may still be on its way
         checks = await _verify(night, event)
         if not row.poisons and await night.dead_letters() > dead_letters:
             problems.append("facts went to the dlq")
-        books, charges = await _books(night, sale.id), await _charges(night, event)
+        books = await _books(night, sale.id)
         seen = journal.check(outcomes, books, charges, CAPACITY, undoes_writes=row.undoes_writes)
         await _close(night, event)
     except (NightFailed, ProviderUnavailable, *AWAY) as error:
