@@ -63,7 +63,7 @@ from app.web.keeper import Keeper
 from app.web.kept import Kept
 from app.web.overload import watched_pressure
 from app.web.problems import PROBLEMS, Problem, answer_error
-from app.web.rendering import FILES
+from app.web.rendering import FILES, read_templates
 from app.web.routing import Lookup, resource, router
 from app.web.sales import Sales
 from app.web.server import Server, limits_of, listen
@@ -307,6 +307,7 @@ def main() -> None:
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
+    read_templates()
     limits = limits_of(settings)
     board = Board(settings.web_processes)
     draining = Draining(board, settings.drain_seconds)

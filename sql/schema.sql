@@ -182,6 +182,7 @@ CREATE TABLE contacts (
     event_id   INT UNSIGNED NOT NULL,
     email      VARCHAR(254) NOT NULL,
     link       VARCHAR(120) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- the key of the order's link
+    language   VARCHAR(10)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'en', -- of what is written there
     changes    INT UNSIGNED NOT NULL, -- how often it was given
     updated_at DATETIME(3)  NOT NULL,
     PRIMARY KEY (order_id),

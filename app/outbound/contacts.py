@@ -7,6 +7,7 @@ from app.infra.mysql import Connection, Database, in_list
 from app.orders.lifecycle import BOUGHT
 from app.outbound.outbox import Message, due_again, enqueue
 from app.units import now_ms, to_datetime
+from app.words import ENGLISH, Language
 
 MOST_EMAIL = 254  # characters, as SMTP has it
 MOST_CHANGES = 5  # of one order: nobody has us write to strangers one after the other
@@ -23,10 +24,12 @@ def is_address(text: str) -> bool:
     return len(text) <= MOST_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
-async def set_contact(database: Database, order_id: str, event_id: int, email: str, link: str) -> None:
+async def set_contact(
+    database: Database, order_id: str, event_id: int, email: str, link: str, language: Language = ENGLISH
+) -> None:
     """Where the buyer of an order is told about it; if it is bought already, its tickets are mailed there now.
 
-    `link` is the key of the order's link. Raises TooManyChanges, DatabaseUnavailable.
+    `link` is the key of the order's link, `language` what to write in. Raises TooManyChanges, DatabaseUnavailable.
     """
     now = now_ms()
     async with database.transaction() as connection:
@@ -35,12 +38,17 @@ async def set_contact(database: Database, order_id: str, event_id: int, email: s
         known = await connection.fetch_one("SELECT email, changes FROM contacts WHERE order_id = %s", (order_id,))
         same = known is not None and known["email"] == email
         refused = known is not None and not same and known["changes"] >= MOST_CHANGES
-        if not same and not refused:
+        if same:
             await connection.execute(
-                "INSERT INTO contacts (order_id, event_id, email, link, changes, updated_at)"
-                " VALUES (%s, %s, %s, %s, 1, %s) ON DUPLICATE KEY UPDATE email = VALUES(email),"
-                " link = VALUES(link), changes = changes + 1, updated_at = VALUES(updated_at)",
-                (order_id, event_id, email, link, to_datetime(now)),
+                "UPDATE contacts SET language = %s WHERE order_id = %s", (language.code, order_id)
+            )
+        elif not refused:
+            await connection.execute(
+                "INSERT INTO contacts (order_id, event_id, email, link, language, changes, updated_at)"
+                " VALUES (%s, %s, %s, %s, %s, 1, %s) ON DUPLICATE KEY UPDATE email = VALUES(email),"
+                " link = VALUES(link), language = VALUES(language), changes = changes + 1,"
+                " updated_at = VALUES(updated_at)",
+                (order_id, event_id, email, link, language.code, to_datetime(now)),
             )
             if order is not None and order["status"] in BOUGHT:
                 changes = known["changes"] + 1 if known else 1

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import msgspec
 import segno
@@ -24,21 +24,17 @@ from app.sale.events import event_by_id
 from app.tickets.codes import TicketKeys
 from app.tickets.documents import Shown, calendar, make_pdf
 from app.tickets.reading import Ticket, read_tickets
-from app.units import money_text, to_datetime
+from app.units import iso
+from app.words import ENGLISH, LANGUAGES, Language, Words
 
 FOLDER = Path(__file__).parents[2] / "templates" / "mail"
 MOST_SHOWN = 10  # codes inside of a mail; the PDF has all of them
 
-SUBJECTS: Final = {
-    "order.confirmed": "Your tickets for {event}",
-    "order.refunded": "Your money is back: {event}",
-    "payment.late": "Your payment came too late: {event}",
-    "event.changed": "Changed: {event}",
-    "event.called_off": "Called off: {event}",
-}
+
+WORDS = {code: Words(language, "shared", "pages", "mail") for code, language in LANGUAGES.items()}
 
 
-def _environment() -> Environment:
+def _environment(language: Language) -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=select_autoescape(["html"]),
@@ -46,16 +42,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"money": money_text, "code": short_code, "when": _when}
+    words = WORDS[language.code]
+
+    def when(at_ms: int) -> str:
+        return words.long_day_and_hour(iso(at_ms))
+
+    globals_: dict[str, Any] = made.globals
+    globals_ |= {"words": words, "language": language}
+    made.filters |= {"money": words.money, "code": short_code, "when": when}
     return made
 
 
-def _when(at_ms: int) -> str:
-    """1_798_142_400_000 -> "Thursday 24 December 2026, 20:00 UTC"."""
-    return to_datetime(at_ms).strftime("%A %-d %B %Y, %H:%M UTC")
-
-
-TEMPLATES = _environment()
+TEMPLATES = {code: _environment(language) for code, language in LANGUAGES.items()}
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ class Letter:
 
     message: Message
     email: str
+    language: Language
     link: str  # of the order
     event: Event
     order: Order
@@ -77,7 +76,7 @@ async def read_letter(database: Database, message: Message, public_url: str) -> 
     """
     async with database.connection() as connection:
         contact = await connection.fetch_one(
-            "SELECT email, link FROM contacts WHERE order_id = %s", (message.order_id,)
+            "SELECT email, link, language FROM contacts WHERE order_id = %s", (message.order_id,)
         )
         orders = await read_orders(connection, "id = %s", (message.order_id,))
         tickets = await read_tickets(
@@ -91,7 +90,15 @@ async def read_letter(database: Database, message: Message, public_url: str) -> 
         return None
     event = await event_by_id(database, message.event_id)
     link = f"{public_url}/orders/{message.order_id}?key={contact['link']}"
-    return Letter(message, contact["email"], link, event, orders[0], tuple(tickets))
+    return Letter(
+        message,
+        contact["email"],
+        LANGUAGES.get(contact["language"], ENGLISH),
+        link,
+        event,
+        orders[0],
+        tuple(tickets),
+    )
 
 
 async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str) -> EmailMessage:
@@ -110,19 +117,20 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
         "sale": sale,
         "tickets": list(zip(pictures, with_tickets, strict=False)),
         "all_tickets": len(with_tickets),
-        "subject": subject_of(message.kind, event),
         **msgspec.json.decode(message.body),
     }
     mail = EmailMessage(policy=SMTP)
     name, address = parseaddr(sender)
     mail["From"] = Address(name, addr_spec=address)
     mail["To"] = Address(addr_spec=letter.email)
-    mail["Subject"] = subject_of(message.kind, event)
+    mail["Subject"] = said["subject"] = subject_of(message.kind, event, letter.language)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at_ms // 1000, UTC))
     mail["Message-ID"] = f"<{message.id}.{message.created_at_ms}@{address.partition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(TEMPLATES.get_template(f"{message.kind}.txt").render(said))
-    mail.add_alternative(TEMPLATES.get_template(f"{message.kind}.html").render(said), subtype="html")
+    mail["Content-Language"] = letter.language.code
+    templates = TEMPLATES[letter.language.code]
+    mail.set_content(templates.get_template(f"{message.kind}.txt").render(said))
+    mail.add_alternative(templates.get_template(f"{message.kind}.html").render(said), subtype="html")
     html = cast(list[EmailMessage], mail.get_payload())[1]
     for cid, picture in pictures.items():
         html.add_related(picture, "image", "png", cid=f"<{cid}>")
@@ -134,9 +142,9 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
     return mail
 
 
-def subject_of(kind: str, event: Event) -> str:
+def subject_of(kind: str, event: Event, language: Language) -> str:
     """One line, whatever the event is called."""
-    return " ".join(SUBJECTS[kind].format(event=event.name).split())
+    return " ".join(WORDS[language.code](f"mail.subject.{kind}", event=event.name).split())
 
 
 def _png(code: str) -> bytes:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from app.web.rendering import FILES, TEMPLATES, page
 from app.web.services import services_of
 from app.web.static import PREFIX
+from app.words import ENGLISH
 
 _KEPT = ("js/door/", "js/shared/", "vendor/", "css/base.css", "css/door.css", "mark.svg")
 
@@ -31,5 +32,5 @@ async def worker(request: Request) -> Response:
     """The service worker, which names every file it keeps; a new one has another name for them."""
     files = sorted(PREFIX + file.name for name, file in FILES.items() if name.startswith(_KEPT))
     name = f"door-{sha256(' '.join(files).encode()).hexdigest()[:12]}"
-    text = TEMPLATES.get_template("door/worker.js").render(name=name, files=files)
+    text = TEMPLATES[ENGLISH.code].get_template("door/worker.js").render(name=name, files=files)
     return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})

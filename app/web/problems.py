@@ -19,13 +19,16 @@ from app.orders.reservations import Refused
 from app.sale.events import UnknownEvent
 from app.sale.waiting_room import BadCode, CodeUsed, NotJoined, SaleClosed, WaitingRoomFull
 from app.units import iso
-from app.web.rendering import page
+from app.web.languages import language_of
+from app.web.rendering import page, words_in
+from app.words import ENGLISH, Language
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 # What answers a machine: here a problem is JSON, anywhere else a page.
 MACHINE_PATHS = ("/api/", "/metrics", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/.well-known/")
+OURS = ("/admin", "/door")  # pages in English only
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -458,22 +461,25 @@ class Problem(Exception):
             msgspec.json.encode(self.body()), self.kind.status, media_type=MEDIA_TYPE, headers=self.headers()
         )
 
-    def page(self, *, asked: bool = True, readable: bool = True) -> Response:
+    def page(self, *, reads: Language = ENGLISH, asked: bool = True, readable: bool = True) -> Response:
         """The answer for people: what went wrong and what to do.
 
         `asked`: by GET, so that the page may ask again automatically. `readable`: the address can be asked by GET.
         """
+        words, name = words_in(reads), f"problem.{self.kind.code}"
         answer = page(
             "error.html",
             self.kind.status,
+            reads=reads,
             status=self.kind.status,
-            title=self.kind.title,
+            title=words(name) if name in words else self.kind.title,
             detail=self.detail,
             code=self.kind.code,
             asked=asked,
             readable=readable,
         )
         answer.headers.update(self.headers())
+        answer.headers["vary"] = "accept-language, cookie"
         return answer
 
 
@@ -533,4 +539,9 @@ async def answer_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if request.url.path.startswith(MACHINE_PATHS):
         return problem.response()
-    return problem.page(asked=request.method in SAFE_METHODS, readable=request.scope.get("readable", True))
+    path, reads = request.url.path, language_of(request)
+    return problem.page(
+        reads=ENGLISH if path.startswith(OURS) else reads,
+        asked=request.method in SAFE_METHODS,
+        readable=request.scope.get("readable", True),
+    )

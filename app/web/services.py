@@ -57,7 +57,7 @@ class Services:
     watching: Watching
     board: Board
     pressure: Pressure
-    strangers_pages: Kept[tuple[int, bool], Response]
+    strangers_pages: Kept[tuple[int, bool, str], Response]
 
     def look(self) -> None:
         """Sets the figures that nobody counts as they change."""

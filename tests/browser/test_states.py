@@ -31,6 +31,7 @@ VARIANTS: list[tuple[ViewportSize, Literal["light", "dark"]]] = [
     (DESKTOP, "light"),
     (ZOOMED, "dark"),
 ]
+LANGUAGES = ["en", "ar", "zh-CN"]  # in turn as well
 # A whole product of states and variants is `make test-states`. With every change each state is looked at in one of
 # the variants, in turn: neighbours among the states share their templates, so each of those meets most variants.
 EVERYTHING = bool(os.environ.get("STATES"))
@@ -57,6 +58,7 @@ def test_axe_finds_nothing_on_any_page(stack: Stack, states: list[State], contex
     found: list[str] = []
     page = context.new_page()
     for at, state in enumerate(states):
+        context.set_extra_http_headers({"Accept-Language": LANGUAGES[at // 2 % len(LANGUAGES)]})
         state.show(stack, page)
         page.evaluate(AXE)
         for window, scheme in VARIANTS if EVERYTHING else [VARIANTS[at % len(VARIANTS)]]:

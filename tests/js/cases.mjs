@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 
 const table = JSON.parse(readFileSync(new URL("../cases/views.json", import.meta.url)));
-const words = (room) => JSON.parse(readFileSync(new URL(`../../templates/words/${room}.json`, import.meta.url)));
+const language = process.env.WORDS ?? "en";
+const words = (room) => JSON.parse(readFileSync(new URL(`../../templates/words/${language}/${room}.json`, import.meta.url)));
 
 export const catalogue = { ...words("shared"), ...words("buyer") };
 export const nowMs = Date.parse(table.now);

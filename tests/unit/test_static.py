@@ -11,8 +11,9 @@ import brotli
 import pytest
 
 from app.web.guard import HEADERS
-from app.web.rendering import FILES, IMPORT_MAP
+from app.web.rendering import FILES, IMPORT_MAPS
 from app.web.static import FOLDER, PREFIX, StaticFiles, csp_hash, make_file
+from app.words import ENGLISH
 
 SHEET = b"body { color: black; }\n" * 40
 
@@ -90,7 +91,7 @@ def test_an_accent_is_a_style_sheet_that_never_changes() -> None:
 
 
 def test_every_import_of_a_script_is_in_the_import_map_and_leads_to_a_file() -> None:
-    imports = json.loads(IMPORT_MAP)["imports"]
+    imports = json.loads(IMPORT_MAPS[ENGLISH.code])["imports"]
     addresses = {PREFIX + file.name for file in FILES.values()}
     assert set(imports.values()) <= addresses
     for name, file in FILES.items():
@@ -108,7 +109,7 @@ def test_every_import_of_a_script_is_in_the_import_map_and_leads_to_a_file() -> 
 def test_the_content_security_policy_allows_the_import_map_and_no_other_inline_script() -> None:
     policy = dict(HEADERS)[b"content-security-policy"].decode()
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
-    assert scripts == f"script-src 'self' {csp_hash(IMPORT_MAP)}"
+    assert scripts == " ".join(["script-src 'self'", *map(csp_hash, IMPORT_MAPS.values())])
 
 
 def test_scripts_of_others_are_as_they_were_when_they_were_taken_in() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.web.buyer.view import view_of
-from app.web.rendering import FILES, page
-from app.web.words import to_ms
+from app.web.rendering import FILES, page, words_in
+from app.words import ENGLISH, to_ms
 from tests.world.machine import ROOT
 
 TABLE = json.loads((ROOT / "tests" / "cases" / "views.json").read_text())
@@ -33,14 +33,14 @@ def told_by_script() -> dict[str, dict[str, Any]]:
     """What the script says in each case, by the case's name, with the state it was asked about."""
     ran = node("tests/js/print_words.mjs")
     assert ran.returncode == 0, ran.stderr
-    return {case["name"]: case for case in json.loads(ran.stdout)}
+    return {case["name"]: case for case in json.loads(ran.stdout)["cases"]}
 
 
 def told_by_page(name: str) -> str:
     """The page of a case, as the server draws it."""
     state = {**told_by_script()[name]["state"]}
     template = "buyer/order.html" if state.get("page") == "order" else "buyer/event.html"
-    context = {"state": state, "event": state["event"], "v": view_of(state, NOW_MS)}
+    context = {"state": state, "event": state["event"], "v": view_of(state, NOW_MS, words_in(ENGLISH))}
     body = page(template, 200, **context).body
     return bytes(body).decode()
 
@@ -88,7 +88,7 @@ def test_the_scripts_do_what_their_own_tests_say() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_template_and_script_say_the_same(name: str) -> None:
     told = told_by_script()[name]
-    view = view_of(told["state"], NOW_MS)
+    view = view_of(told["state"], NOW_MS, words_in(ENGLISH))
     assert view.name == told["view"]
     # the server's times are in UTC and say so; the script's are in the reader's zone
     assert {slot: text.replace(" UTC", "") for slot, text in view.slots.items()} == told["slots"]
@@ -101,7 +101,7 @@ def test_template_and_script_say_the_same(name: str) -> None:
 def test_the_first_paint_shows_one_thing_and_says_what_the_table_says(case: dict[str, Any]) -> None:
     shown = Shown(told_by_page(case["name"]))
     assert shown.views == [case["view"]]
-    view = view_of(told_by_script()[case["name"]]["state"], NOW_MS)
+    view = view_of(told_by_script()[case["name"]]["state"], NOW_MS, words_in(ENGLISH))
     assert view.name == case["view"]
     for slot, text in case.get("says", {}).items():
         assert view.slots[slot].replace(" UTC", "") == text
@@ -161,7 +161,7 @@ def test_words_live_in_templates_only() -> None:
 def test_each_room_has_the_words_it_asks_for() -> None:
     asked = re.compile(r"""phrase\((?:[^()"`]*\? )?"([a-z_.]+)"(?: : "([a-z_.]+)")?""")
     for room in ("buyer", "admin", "door"):
-        script = FILES[f"js/{room}/catalogue.js"].answers[""][1].decode()
+        script = FILES[f"js/{room}/en/catalogue.js"].answers[""][1].decode()
         known = json.loads(script.removeprefix("export default ").rstrip(";\n"))
         for path in sorted((ROOT / "static" / "js" / room).glob("*.js")):
             for names in asked.findall(path.read_text()):

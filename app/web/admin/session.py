@@ -1,7 +1,7 @@
 """The organiser's login: who is signed in, signing in, and signing out; by form, and as JSON."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
 import msgspec
@@ -98,7 +98,7 @@ async def login(request: Request) -> Response:
         signed_in = await _sign_in(request, name, password, code[:MOST_CODE])
     except FactorNeeded:
         error = "This code is not good, or was used already." if code else None
-        shown = {"user": name[:MOST_NAME], "with_factor": True, "next": next_}
+        shown: dict[str, Any] = {"user": name[:MOST_NAME], "with_factor": True, "next": next_}
         return page("admin/login.html", 403 if code else 200, error=error, **shown)
     except WrongPassword:
         error = "This name and password do not belong together."

@@ -18,7 +18,7 @@ from app.web.callers import buyer_of, visitor
 from app.web.http import JSON_LINES, Json, read_limit
 from app.web.problems import Problem, invalid
 from app.web.promises import CURSOR, IF_NONE_MATCH, JsonLines, limit, promise
-from app.web.rendering import compressed, page
+from app.web.rendering import buyers_page, compressed
 from app.web.services import services_of
 
 MAX_ENTRANTS = 100_000_000  # more than a lobby can hold
@@ -104,4 +104,4 @@ async def draw_page(request: Request) -> Response:
     event = await services_of(request).event(request.path_params["slug"])
     facts = await draw_facts(request, event, await visitor(request))
     state = {"slug": event.slug, "draw": msgspec.to_builtins(facts)}
-    return compressed(request, page("buyer/draw.html", event=event, draw=facts, state=state))
+    return compressed(request, buyers_page(request, "buyer/draw.html", event=event, draw=facts, state=state))

@@ -23,8 +23,9 @@ from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
 from app.web.http import read_form
+from app.web.languages import language_of
 from app.web.problems import Problem
-from app.web.rendering import compressed, markdown, page, qr, takes_brotli
+from app.web.rendering import buyers_page, compressed, markdown, qr, takes_brotli, words_in
 from app.web.services import services_of
 
 MOST_EVENTS = 50
@@ -36,7 +37,7 @@ async def events_page(request: Request) -> Response:
         target = urlencode({"t": request.query_params.get("t", "")})
         return RedirectResponse(f"/events/{slug}?{target}", 303)
     newest = await services_of(request).sales.newest(MOST_EVENTS)
-    return page("buyer/events.html", events=newest.facts.events, server_now=iso(now_ms()))
+    return buyers_page(request, "buyer/events.html", events=newest.facts.events, server_now=iso(now_ms()))
 
 
 async def event_page(request: Request) -> Response:
@@ -45,7 +46,11 @@ async def event_page(request: Request) -> Response:
     event = await services.event(request.path_params["slug"])
     buyer = await visitor(request)
     if buyer is None and not request.scope["query_string"]:
-        seen_by = event.id, takes_brotli(request)  # all that a stranger's page depends on
+        seen_by = (
+            event.id,
+            takes_brotli(request),
+            language_of(request).code,
+        )  # all that a stranger's page depends on
         return await services.strangers_pages.get(seen_by, lambda: _event_page(request, event, None))
     return await _event_page(request, event, buyer)
 
@@ -76,7 +81,8 @@ def _buyer_page(request: Request, template: str, state: dict[str, Any], **contex
     """A page that shows a state, with the state in it for its script."""
     at_ms = now_ms()
     state |= {"server_now": iso(at_ms), "returned": "paid" in request.query_params}  # from the provider's page
-    answer = page(template, state=state, event=state["event"], v=view_of(state, at_ms), **context)
+    view = view_of(state, at_ms, words_in(language_of(request)))
+    answer = buyers_page(request, template, state=state, event=state["event"], v=view, **context)
     return compressed(request, answer)
 
 
@@ -103,7 +109,8 @@ async def resume_page(request: Request) -> Response:
     """Asks whether to go on as the same buyer on this device: looking at a link changes nobody."""
     event = await services_of(request).event(request.path_params["slug"])
     buyer, known = _buyer_of_link(request), await visitor(request)
-    return page(
+    return buyers_page(
+        request,
         "buyer/resume.html",
         event=event,
         number=number_of(buyer.numbers.get(event.id, 0)),
@@ -129,7 +136,7 @@ async def resume(request: Request) -> Response:
 
 async def _unknown_order(request: Request) -> Response:
     """For an order that this browser's buyer did not place, and for one that does not exist: the same."""
-    return page("buyer/unknown_order.html", 404)
+    return buyers_page(request, "buyer/unknown_order.html", 404)
 
 
 async def order_page(request: Request) -> Response:

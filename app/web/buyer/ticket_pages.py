@@ -18,7 +18,7 @@ from app.web.buying import order_id_of, readable_order
 from app.web.callers import visitor
 from app.web.http import MAX_KEY, read_body
 from app.web.problems import Problem
-from app.web.rendering import page, qr
+from app.web.rendering import buyers_page, qr
 from app.web.services import services_of
 
 
@@ -61,7 +61,8 @@ async def tickets_page(request: Request) -> Response:
     event = await services.event_by_id(order.event_id)
     found = [ticket_facts(services, event, ticket) for ticket in await tickets_of(services.database, order.id)]
     listed = [shown(facts) for facts in found if facts.status != "void"]
-    return page(
+    return buyers_page(
+        request,
         "buyer/tickets.html",
         event=(await services.sales.one(event)).facts,
         order_id=order.id,
@@ -87,7 +88,8 @@ async def holder_page(request: Request) -> Response:
     """One ticket, for whoever it was handed to."""
     services = services_of(request)
     event, ticket = await _of_holder(request)
-    return page(
+    return buyers_page(
+        request,
         "buyer/tickets.html",
         event=(await services.sales.one(event)).facts,
         order_id=ticket.order_id,
@@ -149,7 +151,8 @@ async def hand_on_form(request: Request) -> Response:
     services = services_of(request)
     ticket = await hand_on_as_asked(request, request_key)
     event = await services.event_by_id(ticket.event_id)
-    return page(
+    return buyers_page(
+        request,
         "buyer/handed_on.html",
         event=(await services.sales.one(event)).facts,
         link=holder_link(services, ticket),

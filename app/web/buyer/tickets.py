@@ -17,6 +17,7 @@ from app.units import iso
 from app.web.buying import order_id_of, order_of, readable_order
 from app.web.callers import buyer_of, for_buyer, visitor
 from app.web.http import Json, idempotency_key, read_json
+from app.web.languages import language_of
 from app.web.problems import Problem, invalid
 from app.web.promises import KEY, LINK_KEY, promise
 from app.web.services import Services, services_of
@@ -127,7 +128,8 @@ class Contact(msgspec.Struct, forbid_unknown_fields=True):
 
 @promise(
     "Says where the buyer is told about an order: the tickets, a refund, a change of the event. Once it is bought,"
-    " its tickets are mailed there now. An address may be changed a few times.",
+    " its tickets are mailed there now."
+    " Mail is written in the language of `Accept-Language`. An address may be changed a few times.",
     {200: OrderContact},
     "invalid",
     "too_many",
@@ -144,9 +146,8 @@ async def put_contact(request: Request, buyer: Buyer) -> Response:
         raise invalid("email: an address, like kim@example.com")
     version = await link_version(services.database, order.id)
     try:
-        await set_contact(
-            services.database, order.id, order.event_id, email, services.tokens.of_link(order.id, version)
-        )
+        link = services.tokens.of_link(order.id, version)
+        await set_contact(services.database, order.id, order.event_id, email, link, language_of(request))
     except TooManyChanges:
         raise Problem("too_many", "The address of this order was changed as often as it may be.") from None
     return Json(OrderContact(order.id, email))

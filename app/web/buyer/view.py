@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.ids import short_code
-from app.units import money_text
-from app.web.words import Words, count, day_and_hour, hour_of, to_ms
+from app.words import Words, count, to_ms
 
 OPEN = ("HELD", "PENDING")
 BOUGHT = ("CONFIRMED", "PARTIALLY_REFUNDED")
@@ -25,8 +24,6 @@ ORDER_VIEWS = {
 PAID_FOR = ("confirmed", "review", "refunded")
 VERY = 2  # so many times more people than tickets make "unlikely" very unlikely
 WARNING_MS = 60_000
-
-words = Words("shared", "buyer")
 
 Json = dict[str, Any]
 
@@ -133,7 +130,7 @@ def _ahead(state: Json) -> int:
     return int((state["place"] or {}).get("position") or 0)
 
 
-def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None) -> tuple[str, str]:
+def _deadline(words: Words, name: str, until: str | None, now_ms: int, stopped_ms: int | None) -> tuple[str, str]:
     """The clock and the words of a time limit, "pass" or "hold"; a paused sale's clock stopped at `stopped_ms`."""
     if not until:
         return words("none"), ""
@@ -141,7 +138,7 @@ def _deadline(name: str, until: str | None, now_ms: int, stopped_ms: int | None)
     if left_ms <= 0:
         return "0:00", words("time.up")
     how = "paused" if stopped_ms is not None else "ending" if left_ms <= WARNING_MS else "until"
-    return words.clock(left_ms), words(f"{name}.{how}", hour=hour_of(until))
+    return words.clock(left_ms), words(f"{name}.{how}", hour=words.hour_of(until))
 
 
 def _ends_soon(until: str | None, now_ms: int, paused: bool) -> bool:
@@ -149,7 +146,7 @@ def _ends_soon(until: str | None, now_ms: int, paused: bool) -> bool:
     return bool(until) and not paused and 0 < to_ms(str(until)) - now_ms <= WARNING_MS
 
 
-def _chance_words(state: Json) -> str:
+def _chance_words(words: Words, state: Json) -> str:
     chance, ahead, left = chance_of(state), _ahead(state), tickets(state, "available")
     if chance == "likely" and ahead == 0:
         return words("chance.likely.first", n=left)
@@ -157,7 +154,7 @@ def _chance_words(state: Json) -> str:
     return words(f"chance.{chance}", left=left, ahead=ahead, held=held, most=most)
 
 
-def _eta_words(state: Json) -> str:
+def _eta_words(words: Words, state: Json) -> str:
     chance = chance_of(state)
     if chance == "sold_out":
         return words("eta.sold_out")
@@ -168,7 +165,7 @@ def _eta_words(state: Json) -> str:
     return words.eta((state["place"] or {}).get("eta_seconds"))
 
 
-def _lapsed_words(order: Json | None) -> tuple[str, str]:
+def _lapsed_words(words: Words, order: Json | None) -> tuple[str, str]:
     """What became of an order that ended, and of its money."""
     status = order["status"] if order and f"lapsed.{order['status']}" in words else "none"
     name = f"lapsed.{status}"
@@ -184,50 +181,51 @@ def _lapsed_words(order: Json | None) -> tuple[str, str]:
     return words(f"lapsed.{status}.title"), words(name)
 
 
-def _review_words(order: Json | None, now_ms: int) -> tuple[str, str]:
+def _review_words(words: Words, order: Json | None, now_ms: int) -> tuple[str, str]:
     """What about the payment was not as expected, and until when the tickets stay held."""
     paid = next((p for p in reversed(charges(order)) if p["status"] == "COMPLETED"), None)
     amounts = words("review.unknown")
     if order and paid:
         amounts = words(
             "review.amounts",
-            paid=money_text(paid["amount"], paid["currency"]),
-            total=money_text(order["total"], order["currency"]),
+            paid=words.money(paid["amount"], paid["currency"]),
+            total=words.money(order["total"], order["currency"]),
         )
     if order and to_ms(order["expires_at"]) > now_ms:
-        return amounts, words("review.until", when=day_and_hour(order["expires_at"]))
+        return amounts, words("review.until", when=words.day_and_hour(order["expires_at"]))
     return amounts, words("review.open")
 
 
-def _yours_words(order: Json | None) -> str:
+def _yours_words(words: Words, order: Json | None) -> str:
     if not order:
         return words("yours", n=0, total="")
-    total = money_text(order["total"], order["currency"])
+    total = words.money(order["total"], order["currency"])
     if order["status"] != "PARTIALLY_REFUNDED":
         return words("yours", n=sum(item["quantity"] for item in order["items"]), total=total)
     refunded = sum(p["amount"] for p in order["payments"] if p["kind"] == "REFUND" and p["status"] == "REFUNDED")
-    return words("yours.partly", total=total, refunded=money_text(refunded, order["currency"]))
+    return words("yours.partly", total=total, refunded=words.money(refunded, order["currency"]))
 
 
-def view_of(state: Json, now_ms: int) -> View:
-    """What the page shows of a state at this time."""
+def view_of(state: Json, now_ms: int, words: Words) -> View:
+    """What the page shows of a state at this time, in these words."""
     name, event, order, where = name_of(state), state["event"], current_order(state), status_of(state)
     place: Json = state["place"] or {}
     queued, ahead, baskets = is_queued(state), _ahead(state), all_in_baskets(state)
     paused, scheduled = event["sale"] == "paused", event["sale"] == "scheduled"
     stopped_ms = now_ms if paused else None
     pass_clock, pass_words = _deadline(
+        words,
         "pass",
         place["expires_at"] if where == "admitted" else None,
         now_ms,
         stopped_ms,
     )
     open_until = order["expires_at"] if order and order["status"] in OPEN else None
-    hold_clock, hold_words = _deadline("hold", open_until, now_ms, stopped_ms)
-    total = money_text(order["total"], order["currency"]) if order else ""
+    hold_clock, hold_words = _deadline(words, "hold", open_until, now_ms, stopped_ms)
+    total = words.money(order["total"], order["currency"]) if order else ""
     opens_in_ms = to_ms(event["opens_at"]) - now_ms if event.get("opens_at") else None
-    lapsed_title, lapsed_words = _lapsed_words(None if where == "lapsed" and not is_paid(order) else order)
-    review_amounts, review_until = _review_words(order, now_ms)
+    lapsed_title, lapsed_words = _lapsed_words(words, None if where == "lapsed" and not is_paid(order) else order)
+    review_amounts, review_until = _review_words(words, order, now_ms)
     join_words = words(
         "join.scheduled" if scheduled else "join.sold_out" if event["sale"] == "sold_out" else "join.open"
     )
@@ -239,7 +237,7 @@ def view_of(state: Json, now_ms: int) -> View:
         else words("time.now"),
         "opens_words": words("opens.unset")
         if opens_in_ms is None
-        else day_and_hour(event["opens_at"])
+        else words.day_and_hour(event["opens_at"])
         if opens_in_ms > 0
         else words("opens.drawing"),
         "on_sale_title": words("on_sale.baskets.title" if baskets else "on_sale.title"),
@@ -251,13 +249,13 @@ def view_of(state: Json, now_ms: int) -> View:
         "here": words("here", n=place.get("waiting") or 1),
         "ahead": count(ahead) if ahead else words("ahead.next"),
         "ahead_words": words("ahead", n=ahead),
-        "chance": _chance_words(state),
-        "eta": _eta_words(state),
+        "chance": _chance_words(words, state),
+        "eta": _eta_words(words, state),
         "behind": count(max(0, (place.get("waiting") or 0) - ahead - 1)),
         "number": count(place["number"]) if place.get("number") else words("none"),
         "pass_clock": pass_clock,
         "pass_words": pass_words,
-        "after_hold_words": words("lapsed.again", title=_lapsed_words(order)[0]) if order else "",
+        "after_hold_words": words("lapsed.again", title=_lapsed_words(words, order)[0]) if order else "",
         "hold_clock": hold_clock,
         "hold_words": hold_words,
         "total": total,
@@ -265,7 +263,7 @@ def view_of(state: Json, now_ms: int) -> View:
         "order_code": short_code(order["order_id"]) if order else "",
         "order_id": order["order_id"] if order else "",
         "order_status": words(f"order.{order['status']}") if order else "",
-        "yours_words": _yours_words(order),
+        "yours_words": _yours_words(words, order),
         "lapsed_title": lapsed_title,
         "lapsed_words": lapsed_words,
         "review_amounts": review_amounts,

@@ -1,5 +1,6 @@
 // Copies words onto the page. Everything goes in as text, never as markup.
 
+import { count } from "./phrases.js";
 import { dayAndHour } from "./time.js";
 
 export const $ = (selector, root = document) => root.querySelector(selector);
@@ -29,7 +30,7 @@ function roll(element, from, to) {
   const step = (now) => {
     if (element.dataset.text !== to) return;
     const t = Math.min(1, (now - start) / ROLL_MS);
-    element.textContent = t < 1 ? Math.round(a + (b - a) * (1 - (1 - t) ** 3)).toLocaleString("en") : to;
+    element.textContent = t < 1 ? count(Math.round(a + (b - a) * (1 - (1 - t) ** 3))) : to;
     if (t < 1) requestAnimationFrame(step);
   };
   requestAnimationFrame(step);

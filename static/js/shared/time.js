@@ -1,6 +1,6 @@
 // The server's time on a clock that no wrong or changed wall clock can touch, and times in words.
 
-import { phrase } from "./phrases.js";
+import { locale, phrase } from "./phrases.js";
 
 let offsetMs = -Infinity;
 
@@ -43,8 +43,13 @@ export function eta(range) {
   return from === to ? phrase(`eta.about_${name}`, { n: to }) : phrase(`eta.${name}`, { low: from, high: to });
 }
 
-const part = (iso, options) => new Date(iso).toLocaleString("en", options);
+const part = (iso, options) => new Date(iso).toLocaleString(locale, options);
 // In the reader's own zone: "19:30", and "Mon 23 Nov, 19:30".
 export const hourOf = (iso) => part(iso, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const dayAndHour = (iso) =>
-  `${part(iso, { weekday: "short" })} ${part(iso, { day: "numeric" })} ${part(iso, { month: "short" })}, ${hourOf(iso)}`;
+  phrase("time.day_and_hour", {
+    weekday: part(iso, { weekday: "short" }),
+    day: String(new Date(iso).getDate()),
+    month: part(iso, { month: "short" }),
+    hour: hourOf(iso),
+  });
