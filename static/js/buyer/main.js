@@ -47,7 +47,7 @@ function show() {
   const { view } = now;
   const shown = $("main").dataset.state;
   if (shown !== "confirmed" && view === "confirmed" && state.page === "order") {
-    location.replace(location.pathname); // the server draws the ticket's code
+    location.replace(location.pathname + (state.linked ? location.search : "")); // the server draws the ticket's code
     return;
   }
   if (showView(view)) showProblem("");

@@ -2,7 +2,7 @@
 // app/web/buyer/view.py says the same for the first paint; a test compares them case by case.
 
 import { money } from "../shared/money.js";
-import { count, knows, phrase } from "../shared/phrases.js";
+import { count, isEnglish, knows, phrase } from "../shared/phrases.js";
 import { clock, dayAndHour, eta, hourOf, span } from "../shared/time.js";
 import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
 
@@ -153,7 +153,7 @@ function titleWords(view, { event }, { pass, hold, opensInMs, ahead, baskets }) 
   }
 }
 
-// What to say when something was refused: what happened, and what to do about it.
+// What to say when something was refused: what happened, and what to do about it. Details come in English.
 export function helpFor({ code, detail }) {
-  return knows(`help.${code}`) ? phrase(`help.${code}`) : phrase("help.other", { detail: detail ?? phrase("help.detail"), code });
+  return knows(`help.${code}`) ? phrase(`help.${code}`) : phrase("help.other", { detail: (isEnglish && detail) || phrase("help.detail"), code });
 }

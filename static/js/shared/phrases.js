@@ -2,6 +2,7 @@
 
 // The page's language, with the digits that its clocks and codes are written in.
 export const locale = `${globalThis.document?.documentElement.lang || "en"}-u-nu-latn`;
+export const isEnglish = locale.startsWith("en");
 const rules = new Intl.PluralRules(locale);
 const whole = new Intl.NumberFormat(locale);
 let catalogue = {};
