@@ -53,7 +53,9 @@ def test_arabic_reads_from_the_right_and_another_language_stays_chosen(browser: 
         page.wait_for_load_state("networkidle")
         assert wire.bytes <= COLD_BYTES
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ar", "rtl"]
-        expect(page.locator("main .rows").locator("visible=true").first).to_contain_text("\u200f45.00\u00a0US$\u200e")
+        expect(page.locator("main .rows").locator("visible=true").first).to_contain_text(
+            "\u200f45.00\u00a0US$\u200e"
+        )
         expect(page.locator("header time")).to_contain_text("يونيو")
         page.get_by_test_id("join").locator("visible=true").click()
         expect(page.locator("[data-view=waiting] [data-link=live]")).to_have_text("تحديث مباشر")
