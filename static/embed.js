@@ -5,12 +5,13 @@
 //
 // The sale has to name the page's origin (event gates --origin). The element fires `place` whenever the place changes,
 // and `admitted` with {token, expires_at}, a pass that the shop checks. Attribute `identity`: the organiser's token.
+// It speaks the language of the page around it, where we have that.
 
 const ROOM = new URL(import.meta.url).origin;
 const PASS_LEFT_MS = 60_000; // a pass that ends sooner is asked for anew
 const RETRY_MS = 4_000;
 const ANSWER_WITHIN_MS = 12_000;
-const count = new Intl.NumberFormat("en");
+const WORDS = {}; // by language; written in here when the server starts
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
@@ -27,15 +28,15 @@ const MARKUP = `
   <section>
     <strong part="figure"></strong>
     <p part="words" role="status"></p>
-    <form><label hidden>Presale code <input name="code" maxlength="64" autocomplete="off"></label> <button type="submit">Join the queue</button></form>
-    <a part="shop" hidden>Go to the shop</a>
-    <button type="button" data-leave hidden>Leave the queue</button>
-    <a part="room" target="_blank" rel="noopener" hidden>Open the waiting room</a>
+    <form><label hidden><span data-words="embed.code"></span> <input name="code" maxlength="64" autocomplete="off" dir="ltr"></label> <button type="submit" data-words="embed.join"></button></form>
+    <a part="shop" data-words="embed.shop" hidden></a>
+    <button type="button" data-words="embed.leave" data-leave hidden></button>
+    <a part="room" target="_blank" rel="noopener" data-words="embed.room" hidden></a>
   </section>`;
 
 class Refused extends Error {
   constructor(status, problem, retryAfter) {
-    super(problem?.title ?? "The waiting room does not answer.");
+    super(problem?.title);
     Object.assign(this, { status, code: problem?.code, retryMs: Number(retryAfter) * 1000 || RETRY_MS });
   }
   get mayPass() {
@@ -45,6 +46,8 @@ class Refused extends Error {
 
 class Room extends HTMLElement {
   #timer = 0;
+  #words = WORDS.en;
+  #count = new Intl.NumberFormat();
   #place = null;
   #pass = null;
 
@@ -52,6 +55,11 @@ class Room extends HTMLElement {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
     shadow.innerHTML = MARKUP; // a constant: what comes from anywhere goes in as text
+    const reads = this.closest("[lang]")?.lang.split("-")[0];
+    const language = Object.keys(WORDS).find((code) => code.split("-")[0] === reads) ?? "en";
+    this.#words = WORDS[language];
+    this.#count = new Intl.NumberFormat(`${language}-u-nu-latn`);
+    for (const element of shadow.querySelectorAll("[data-words]")) element.textContent = this.#words[element.dataset.words];
     this.#find("form").addEventListener("submit", (submit) => { submit.preventDefault(); this.join(); });
     this.#find("[data-leave]").addEventListener("click", () => this.leave());
     this.#find("[part=room]").href = `${ROOM}/events/${encodeURIComponent(this.slug)}`;
@@ -88,7 +96,7 @@ class Room extends HTMLElement {
   }
 
   async #start() {
-    this.#say("", "One moment…");
+    this.#say("", this.#words["embed.moment"]);
     try {
       this.event = await this.#call("GET", "");
       this.#find("label").hidden = this.event.codes === "none";
@@ -134,31 +142,32 @@ class Room extends HTMLElement {
   // What may pass is tried again, later by some chance; anything else is told, with the way to the room itself.
   #trouble(refused, again) {
     clearTimeout(this.#timer);
-    this.#say("", refused.mayPass ? "Too many people at once. This page tries again." : refused.message);
+    this.#say("", this.#words[refused.mayPass ? "embed.busy" : `help.${refused.code}`] ?? this.#words["embed.refused"]);
     this.#find("[part=room]").hidden = refused.mayPass;
     if (refused.mayPass) this.#timer = setTimeout(again, refused.retryMs * (1 + Math.random() / 2));
   }
 
-  #say(figure, words) {
+  #say(figure, text) {
     this.#find("[part=figure]").textContent = figure;
-    this.#find("[part=words]").textContent = words;
+    this.#find("[part=words]").textContent = text;
   }
 
   #show(place) {
     clearTimeout(this.#timer);
     this.#place = place;
     const where = place?.status;
+    const words = this.#words;
     const inLine = where === "lobby" || where === "waiting";
     this.#find("form").hidden = inLine || where === "admitted";
     this.#find("[data-leave]").hidden = !inLine;
     this.#find("[part=shop]").hidden = true;
     this.#find("[part=room]").hidden = true;
     switch (where) {
-      case "lobby": this.#say("", `You are in the lobby, with ${count.format(place.waiting)} in it. At the opening everyone’s place is drawn by lot.`); break;
-      case "waiting": this.#say(place.position ? count.format(place.position) : "Next", place.position ? "ahead of you. Your place is kept." : "Nobody is ahead of you."); break;
-      case "admitted": this.#say("Come in", "It is your turn."); this.#admit(place); break;
-      case "lapsed": this.#say("", "Your turn ended. You can join again."); break;
-      default: this.#say("", this.event?.sale === "sold_out" ? "Sold out." : "Join the queue to buy tickets.");
+      case "lobby": this.#say(this.#count.format(place.waiting), words["embed.lobby"]); break;
+      case "waiting": this.#say(place.position ? this.#count.format(place.position) : words["embed.next"], words[place.position ? "embed.ahead" : "embed.nobody"]); break;
+      case "admitted": this.#say(words["embed.in"], words["embed.turn"]); this.#admit(place); break;
+      case "lapsed": this.#say("", words["embed.lapsed"]); break;
+      default: this.#say("", words[this.event?.sale === "sold_out" ? "embed.sold_out" : "embed.stranger"]);
     }
     this.dispatchEvent(new CustomEvent("place", { detail: place }));
     if (place) this.#timer = setTimeout(() => this.#look(), place.poll_after_ms);

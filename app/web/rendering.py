@@ -1,5 +1,6 @@
 """Pages as answers: Jinja2, the addresses of static files, QR codes."""
 
+import json
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -23,6 +24,8 @@ QUICK = 2  # of brotli's eleven: 0.15 ms a page, and hardly longer than what tak
 BUYERS_ROOMS = {"buyer": ("shared", "buyer"), "draw": ("shared", "draw"), "lists": ("shared",)}
 OUR_ROOMS = {"admin": ("shared", "admin"), "door": ("shared", "door")}
 CATALOGUE = "catalogue.js"
+# Refusals that say the same in a page of another site; for any other, one has to come to ours.
+TOLD_ELSEWHERE = ("code_required", "bad_code", "code_used", "identity_required", "identity_refused", "closed")
 
 
 def _catalogues() -> dict[str, bytes]:
@@ -34,7 +37,19 @@ def _catalogues() -> dict[str, bytes]:
     }
 
 
-FILES = read_files(FOLDER, _catalogues())
+def _embed() -> bytes:
+    """The script for other sites' pages, with its words in every language: it is one file at one address."""
+    words = {}
+    for code, language in LANGUAGES.items():
+        page = catalogue(language, "buyer")
+        words[code] = catalogue(language, "embed") | {
+            f"help.{told}": page[f"help.{told}"] for told in TOLD_ELSEWHERE
+        }
+    text = (FOLDER / "embed.js").read_text()
+    return text.replace("const WORDS = {};", f"const WORDS = {json.dumps(words, ensure_ascii=False)};").encode()
+
+
+FILES = read_files(FOLDER, _catalogues() | {"embed.js": _embed()})
 
 
 def _files_in(language: Language) -> dict[str, StaticFile]:

@@ -58,10 +58,11 @@ def test_a_page_of_another_site_waits_with_its_buyer_and_gets_the_pass(page: Pag
         room = page.locator("ticketcraze-room")
         expect(room).to_contain_text("Nobody is ahead of you")
         assert page.context.cookies(stack.web) == [], "by token alone"
+        pages["/"] = f'<html lang="zh-CN">{pages["/"]}'
         page.reload()
-        expect(room).to_contain_text("Nobody is ahead of you")
+        expect(room).to_contain_text("您前面没有人")
         first.delete(f"/events/{sale.slug}/queue")
-        page.get_by_role("link", name="Go to the shop").click()
+        page.get_by_role("link", name="前往商店").click()
         page.wait_for_url(re.compile("tc_pass="))
         token = page.url.partition("tc_pass=")[2]
         checked = httpx.get(

@@ -16,7 +16,7 @@ from app.web.rendering import words_in
 from app.words import ENGLISH, LANGUAGES, Language, Text, Words, catalogue, to_ms
 from tests.world.machine import ROOT
 
-BUYERS = ("shared", "buyer", "draw", "pages", "mail")
+BUYERS = ("shared", "buyer", "draw", "pages", "mail", "embed")
 OTHERS = [language for language in LANGUAGES.values() if language is not ENGLISH]
 FORMS = {"en": {"one", "other"}, "zh-Hans": {"other"}, "ar": {"zero", "one", "two", "few", "many", "other"}}
 NUMBERS = [*range(130), 200, 203, 211, 1_000, 1_011, 100_000]
