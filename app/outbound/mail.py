@@ -127,7 +127,6 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at_ms // 1000, UTC))
     mail["Message-ID"] = f"<{message.id}.{message.created_at_ms}@{address.partition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = letter.language.code
     templates = TEMPLATES[letter.language.code]
     mail.set_content(templates.get_template(f"{message.kind}.txt").render(said))
     mail.add_alternative(templates.get_template(f"{message.kind}.html").render(said), subtype="html")
@@ -139,6 +138,7 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
         mail.add_attachment(pdf, maintype="application", subtype="pdf", filename="tickets.pdf")
     if with_tickets and event.starts_at_ms is not None:
         mail.add_attachment(calendar(event, sale), maintype="text", subtype="calendar", filename="event.ics")
+    mail["Content-Language"] = letter.language.code  # of the whole: parts that come later would take it
     return mail
 
 
