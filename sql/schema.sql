@@ -28,6 +28,8 @@ CREATE TABLE events (
     called_off_at    DATETIME(3)    NULL, -- everybody gets their money back
     called_off_by    VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     called_off_reason VARCHAR(200)  NULL,
+    deposit_percent  TINYINT UNSIGNED NULL, -- of an order's total, to be paid first; NULL: all of it at once
+    rest_due_days    SMALLINT UNSIGNED NULL, -- after ordering, for the rest
     starts_at        DATETIME(3)    NULL, -- the concert itself; NULL, here and below: not announced yet
     doors_at         DATETIME(3)    NULL,
     venue            VARCHAR(120)   NULL,
@@ -118,6 +120,9 @@ CREATE TABLE orders (
     updated_at      DATETIME(3)   NOT NULL,
     accepted        DECIMAL(12,2) NULL, -- after a review: what was taken for the price; NULL: the total
     accepted_currency CHAR(3)     CHARACTER SET ascii COLLATE ascii_bin NULL,
+    deposit         DECIMAL(12,2) NULL, -- the first of two instalments; NULL: all of it is paid at once
+    rest_due_at     DATETIME(3)   NULL, -- when the second one is due, once the first was paid
+    deposit_payment_id CHAR(36)   CHARACTER SET ascii COLLATE ascii_bin NULL, -- the charge that is the deposit
     code            CHAR(9)       CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', -- what people call it
     PRIMARY KEY (id),
     UNIQUE KEY orders_answer (event_id, buyer_id, idempotency_key), -- one key, one order

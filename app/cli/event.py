@@ -54,6 +54,11 @@ def add(commands: Commands) -> None:
         "--refund-days", type=int, metavar="DAYS",
         help="buyers may ask for a refund until so many days before it starts; never, unless this is given",
     )  # fmt: skip
+    create.add_argument(
+        "--deposit-percent", type=int, metavar="PERCENT",
+        help="an order is paid in two instalments, of which this is the first",
+    )  # fmt: skip
+    create.add_argument("--rest-due-days", type=int, metavar="DAYS", help="after ordering, for the second one")
     create.add_argument("--venue", help="where it is: Grand Hall, Quay Street 4, Bristol")
 
     cancel = events.add(
@@ -120,6 +125,8 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> Answer:
         venue=None if arguments.venue is None else arguments.venue.strip(),
         provider=arguments.provider,
         refund_days=arguments.refund_days,
+        deposit_percent=arguments.deposit_percent,
+        rest_due_days=arguments.rest_due_days,
     )
     if settings.environment == "production" and event.provider == "sandbox":
         raise Failed("provider: the sandbox takes no real money; production needs another one")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.orders.lifecycle import Order
+from app.orders.lifecycle import BOUGHT, Order, due_minor
 from app.sale.catalog import Event, SaleState, Stock, end_after_pauses, vat_of
 from app.sale.gates.rules import Codes
 from app.sale.pace import chance, eta_seconds
@@ -68,6 +68,8 @@ class EventFacts(Struct, frozen=True):
     accounts: bool = False
     work: bool = False
     shop_url: str | None = None
+    deposit_percent: Annotated[int | None, Meta(description="Of an order's total, to be paid first.")] = None
+    rest_due_days: Annotated[int | None, Meta(description="After ordering, for the rest.")] = None
 
 
 class EventList(Struct, frozen=True):
@@ -283,8 +285,16 @@ class OrderPayment(Struct, frozen=True):
     created_at: Time
 
 
+class Instalment(Struct, frozen=True):
+    """A part of an order's total: when it is due, and whether it was paid."""
+
+    amount: Money
+    due_at: Time
+    paid: bool
+
+
 class OrderFacts(Struct, frozen=True):
-    """An order with its items and payments."""
+    """An order with its items and payments. `due` is what is to be paid next."""
 
     order_id: str
     event: OrderEvent
@@ -299,6 +309,8 @@ class OrderFacts(Struct, frozen=True):
     extended: Annotated[bool, Meta(description="More time to pay was asked for, which there is once.")] = False
     link: Annotated[str | None, Meta(description="Shows this order to whoever has it, once it is paid.")] = None
     vat: Money = 0
+    due: Money = 0
+    instalments: Annotated[list[Instalment], Meta(description="None where all of it is paid at once.")] = []
 
 
 class TicketFacts(Struct, frozen=True):
@@ -447,6 +459,8 @@ def event_facts(
         accounts=event.gates.account is not None,
         work=event.gates.work > 0,
         shop_url=event.gates.shop_url or None,
+        deposit_percent=event.deposit_percent,
+        rest_due_days=event.rest_due_days,
     )
 
 
@@ -514,4 +528,17 @@ def order_facts(event: Event, order: Order, link: str | None = None) -> OrderFac
         extended=order.extended,
         link=link,
         vat=sum(vat_of(i.price_minor * i.quantity, vat_percent.get(i.sku_id, Decimal(0))) for i in order.items),
+        due=due_minor(order),
+        instalments=_instalments(event, order),
     )
+
+
+def _instalments(event: Event, order: Order) -> list[Instalment]:
+    if not order.deposit_minor:
+        return []
+    bought, deposited = order.status in BOUGHT, bool(order.deposit_id)
+    rest_due_at_ms = end_of(event, order) if deposited else order.rest_due_at_ms
+    return [
+        Instalment(order.deposit_minor, iso(order.placed_at_ms), deposited or bought),
+        Instalment(order.total_minor - order.deposit_minor, iso(rest_due_at_ms), bought),
+    ]

@@ -34,6 +34,7 @@ from app.orders.lifecycle import (
     UNKNOWN,
     Order,
     Payment,
+    Terms,
     apply,
     claim,
     needs_reclaim,
@@ -45,7 +46,7 @@ from app.orders.numbering import number_receipts
 from app.orders.reading import held_order, read_orders, read_payments
 from app.orders.rebuild import request_repair
 from app.orders.reservations import correct_answer, reclaim, settle
-from app.units import now_ms, to_datetime, to_decimal
+from app.units import now_ms, to_datetime, to_decimal, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -210,8 +211,9 @@ class Ledger:
         reclaiming = _Reclaiming(self._redis)
         async with self._database.transaction() as connection:
             known = await _load(connection, by_order)
+            terms = await _load_terms(connection, by_order)
             changes = [
-                await self._fold(known[order_id], facts, reclaiming) for order_id, facts in by_order.items()
+                await self._fold(known[order_id], facts, reclaiming, terms) for order_id, facts in by_order.items()
             ]
             if rejecting:
                 for change in changes:
@@ -230,11 +232,20 @@ class Ledger:
             else:
                 self._doubtful += [fact for fact in outbox if not isinstance(fact, OrderPlaced)]
 
-    async def _fold(self, order: Order, facts: list[Fact], reclaiming: "_Reclaiming") -> Change:
+    async def _fold(
+        self, order: Order, facts: list[Fact], reclaiming: "_Reclaiming", terms: dict[int, Terms]
+    ) -> Change:
         change = Change(order)
         for fact in facts:
             reclaimed = needs_reclaim(change.after, fact) and await reclaiming.ask(change.after, fact)
-            change.step(apply(change.after, fact, reclaimed, review_ttl_ms=self._review_ttl_ms), fact)
+            after = apply(
+                change.after,
+                fact,
+                reclaimed,
+                review_ttl_ms=self._review_ttl_ms,
+                terms=terms.get(event_of(order.id)),
+            )
+            change.step(after, fact)
         return change
 
 
@@ -281,6 +292,24 @@ async def _load(connection: Connection, by_order: dict[str, list[Fact]]) -> dict
     return known
 
 
+async def _load_terms(connection: Connection, by_order: dict[str, list[Fact]]) -> dict[int, Terms]:
+    """In which instalments new orders of these facts are paid, by event; no event that knows none."""
+    placed = (fact for facts in by_order.values() for fact in facts if isinstance(fact, OrderPlaced))
+    event_ids = sorted({fact.event_id for fact in placed})
+    if not event_ids:
+        return {}
+    return {
+        row["id"]: Terms(
+            row["deposit_percent"], row["rest_due_days"], to_ms(row["starts_at"]) if row["starts_at"] else None
+        )
+        for row in await connection.fetch_all(
+            "SELECT id, deposit_percent, rest_due_days, starts_at FROM events"  # noqa: S608
+            f" WHERE deposit_percent IS NOT NULL AND id IN {in_list(event_ids)}",
+            event_ids,
+        )
+    }
+
+
 async def _check_transactions(connection: Connection, charges: list[PaymentSucceeded]) -> None:
     """Raises Unappliable when one of these transactions was counted for another order."""
     order_of = {(fact.provider, fact.transaction_id): fact.order_id for fact in charges}
@@ -300,12 +329,13 @@ async def _check_transactions(connection: Connection, charges: list[PaymentSucce
 _INSERT_ORDERS = """
     INSERT INTO orders (id, event_id, buyer_id, status, version, total, currency, idempotency_key, request_hash,
                         placed_at, expires_at, extended, updated_at, accepted, accepted_currency,
-                        code)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+                        code, deposit, rest_due_at, deposit_payment_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 _UPDATE_ORDERS = f"""{_INSERT_ORDERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), version = VALUES(version), expires_at = VALUES(expires_at),
                             extended = VALUES(extended), updated_at = VALUES(updated_at),
-                            accepted = VALUES(accepted), accepted_currency = VALUES(accepted_currency)"""
+                            accepted = VALUES(accepted), accepted_currency = VALUES(accepted_currency),
+                            deposit_payment_id = VALUES(deposit_payment_id)"""
 _INSERT_ITEMS = "INSERT INTO order_items (order_id, sku_id, quantity, price) VALUES (%s, %s, %s, %s)"
 _UPDATE_ITEMS = """
     INSERT INTO order_items (order_id, sku_id, quantity, price, void, restocked) VALUES (%s, %s, %s, %s, %s, %s)
@@ -387,6 +417,9 @@ def _order_row(order: Order, now: datetime) -> tuple[Any, ...]:
         to_decimal(order.accepted_minor) if order.accepted_minor else None,
         order.accepted_currency or None,
         short_code(order.id).lower(),
+        to_decimal(order.deposit_minor) if order.deposit_minor else None,
+        to_datetime(order.rest_due_at_ms) if order.rest_due_at_ms else None,
+        order.deposit_id or None,
     )
 
 

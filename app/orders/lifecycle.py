@@ -11,6 +11,9 @@
 Called off by the organiser, an order becomes CANCELED or REFUNDED and can buy nothing any more. The status says
 what was decided, the payments where the money is: a refund that somebody decides on counts at once.
 
+An order that is paid in two instalments stays PENDING after the first one, until the rest is due. The rest makes
+it CONFIRMED; without it the order ends, and the deposit goes back. Money that is neither instalment goes back.
+
 Money that buys nothing (the tickets are gone, or were paid before) is refunded without being asked for. Late money
 that came while nobody could say whether the tickets are gone stays undecided until the same fact is told again.
 Nothing here talks to the outside; a fact that comes twice changes nothing.
@@ -55,6 +58,7 @@ CLAIMS: Final = {
     "REFUNDED": "sold",  # what of it was not put back on sale
 }
 BOUGHT: Final = ("CONFIRMED", "PARTIALLY_REFUNDED")
+DAY_MS: Final = 24 * 3_600_000
 REVIEW_TTL_MS: Final = 24 * 3_600_000  # how long an order in REVIEW keeps its stock
 
 
@@ -101,6 +105,17 @@ class Order(msgspec.Struct, frozen=True):
     back: tuple[Back, ...] = ()  # only lines of which something was taken back
     accepted_minor: int = 0  # what was taken for the price after a review; 0: the total
     accepted_currency: str = ""
+    deposit_minor: int = 0  # what is paid first of two instalments; 0: all of it at once
+    rest_due_at_ms: int = 0  # how long the rest may take once the deposit was paid
+    deposit_id: str = ""  # the charge that is the deposit
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """In which instalments the orders of an event are paid: so much first, and the rest so many days later."""
+
+    deposit_percent: int
+    rest_due_days: int
+    starts_at_ms: int | None = None  # of the event: by the day before it all is paid, or there are no instalments
 
 
 class TooMuch(Exception):
@@ -135,6 +150,21 @@ def price_of(order: Order) -> tuple[int, str]:
     return order.total_minor, order.currency
 
 
+def deposit_of(order: Order) -> Payment | None:
+    """The deposit of an order, while all of it is kept."""
+    charge = next((p for p in order.payments if p.id == order.deposit_id), None)
+    return charge if charge and left_of(order.payments, charge) == order.deposit_minor else None
+
+
+def due_minor(order: Order) -> int:
+    """What is to be paid next for an order, minor units: all of it, the deposit, or the rest; 0 for nothing."""
+    if order.status != "PENDING":
+        return 0
+    if order.deposit_id:  # while an order is PENDING nothing of its deposit goes back
+        return order.total_minor - order.deposit_minor
+    return order.deposit_minor or order.total_minor
+
+
 def money_kept(order: Order) -> Counter[str]:
     """Minor units that were taken for this order and not given back, by currency."""
     kept: Counter[str] = Counter()
@@ -159,7 +189,9 @@ def undecided(order: Order) -> list[Payment]:
 
 def needs_reclaim(order: Order, fact: Fact) -> bool:
     """Whether this is money for an order whose stock was given up: try to claim that again first."""
-    if not isinstance(fact, PaymentSucceeded) or order.status not in ("EXPIRED", "CANCELED") or _is_void(order):
+    if not isinstance(fact, PaymentSucceeded) or order.status not in ("EXPIRED", "CANCELED"):
+        return False
+    if _buys_nothing(order, fact):
         return False
     known = _known_charge(order, fact)
     return known is None or known in undecided(order)
@@ -170,21 +202,28 @@ class Given(msgspec.Struct, frozen=True):
 
     reclaimed: bool | None
     review_ttl_ms: int
+    terms: Terms | None
 
 
 def apply(
-    order: Order, fact: Fact, reclaimed: bool | None = False, *, review_ttl_ms: int = REVIEW_TTL_MS
+    order: Order,
+    fact: Fact,
+    reclaimed: bool | None = False,
+    *,
+    review_ttl_ms: int = REVIEW_TTL_MS,
+    terms: Terms | None = None,
 ) -> Order:
     """The order after the fact: the very same object when the fact changes nothing.
 
     `order` has the status UNKNOWN when nothing is in the books yet. `reclaimed` says, for a fact that
-    `needs_reclaim`, whether the stock could be claimed again: None when that is not known yet.
+    `needs_reclaim`, whether the stock could be claimed again: None when that is not known yet. `terms` are the
+    event's, for a new order.
     """
-    changed = _EFFECTS[type(fact)](order, fact, Given(reclaimed, review_ttl_ms))
+    changed = _EFFECTS[type(fact)](order, fact, Given(reclaimed, review_ttl_ms, terms))
     return order if changed is order else replace(changed, version=order.version + 1)
 
 
-def _order_placed(order: Order, fact: OrderPlaced, _: Given) -> Order:
+def _order_placed(order: Order, fact: OrderPlaced, given: Given) -> Order:
     if order.status != UNKNOWN:
         return order
     placed = Order(
@@ -201,11 +240,23 @@ def _order_placed(order: Order, fact: OrderPlaced, _: Given) -> Order:
         request_hash=fact.request_hash,
         payments=order.payments,
     )
+    if given.terms:
+        placed = _in_instalments(placed, given.terms)
     return _with_all_refunded(placed, fact.occurred_at_ms)  # nobody could pay before: what came, came by mistake
 
 
+def _in_instalments(order: Order, terms: Terms) -> Order:
+    deposit_minor = -(-order.total_minor * terms.deposit_percent // 100)
+    due_at_ms = order.placed_at_ms + terms.rest_due_days * DAY_MS
+    if deposit_minor >= order.total_minor or (terms.starts_at_ms and due_at_ms > terms.starts_at_ms - DAY_MS):
+        return order
+    return replace(order, deposit_minor=deposit_minor, rest_due_at_ms=due_at_ms)
+
+
 def _cancel_requested(order: Order, fact: CancelRequested, _: Given) -> Order:
-    return replace(order, status="CANCELED") if order.status == "PENDING" else order
+    if order.status != "PENDING":
+        return order
+    return _without_deposit(replace(order, status="CANCELED"), fact.occurred_at_ms)
 
 
 def _hold_extended(order: Order, fact: HoldExtended, _: Given) -> Order:
@@ -219,7 +270,15 @@ def _hold_lapsed(order: Order, fact: HoldLapsed, _: Given) -> Order:
         return order
     if order.status == "REVIEW":
         return _given_back(order, fact.occurred_at_ms, restock=True)
-    return replace(order, status="EXPIRED") if order.status == "PENDING" else order
+    if order.status != "PENDING":
+        return order
+    return _without_deposit(replace(order, status="EXPIRED"), fact.occurred_at_ms)
+
+
+def _without_deposit(order: Order, at_ms: int) -> Order:
+    """An order that ended before all of it was paid: the deposit goes back."""
+    deposit = deposit_of(order)
+    return _with_refund(order, deposit, at_ms) if deposit else order
 
 
 def _hold_kept(order: Order, fact: HoldKept, _: Given) -> Order:
@@ -257,7 +316,7 @@ def _payment_succeeded(order: Order, fact: PaymentSucceeded, given: Given) -> Or
     match order.status:
         case "PENDING" | "REVIEW":
             return _bought_or_reviewed(order, [charge], at_ms, given)
-        case "EXPIRED" | "CANCELED" if _is_void(order):
+        case "EXPIRED" | "CANCELED" if _buys_nothing(order, fact):
             return _with_refund(order, charge, at_ms)
         case "EXPIRED" | "CANCELED" if given.reclaimed is None:
             return order  # undecided
@@ -273,10 +332,12 @@ def _payment_succeeded(order: Order, fact: PaymentSucceeded, given: Given) -> Or
 
 def _bought_or_reviewed(order: Order, charges: list[Payment], at_ms: int, given: Given) -> Order:
     """An order that has its stock and was paid with these charges, rightly or not."""
+    if order.deposit_minor:
+        return _instalment_paid(order, charges, at_ms)
     price = (order.total_minor, order.currency)
     right = next((c for c in charges if (left_of(order.payments, c), c.currency) == price), None)
     if right is not None:
-        return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=right)
+        return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=[right])
     if order.status == "REVIEW":
         return order
     # Whoever looks at it has this long, whatever the provider's clock says.
@@ -284,10 +345,37 @@ def _bought_or_reviewed(order: Order, charges: list[Payment], at_ms: int, given:
     return replace(order, status="REVIEW", expires_at_ms=ends_at_ms)
 
 
+def _instalment_paid(order: Order, charges: list[Payment], at_ms: int) -> Order:
+    """The same for an order in instalments. Money that is neither of them goes back; the order stays as it is."""
+    deposit = deposit_of(order)
+    price = (order.total_minor, order.currency)
+    due = (order.total_minor - order.deposit_minor if deposit else order.deposit_minor, order.currency)
+    paid = {(left_of(order.payments, charge), charge.currency): charge for charge in reversed(charges)}
+    if not deposit and price in paid:
+        return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=[paid[price]])
+    if deposit and due in paid:
+        return _with_all_refunded(replace(order, status="CONFIRMED"), at_ms, but=[deposit, paid[due]])
+    if not deposit and due in paid:
+        deposit = paid[due]
+        ends_at_ms = max(order.expires_at_ms, order.rest_due_at_ms)
+        order = replace(order, status="PENDING", deposit_id=deposit.id, expires_at_ms=ends_at_ms)
+    return _with_all_refunded(order, at_ms, but=[deposit] if deposit else [])
+
+
+def _buys_nothing(order: Order, fact: PaymentSucceeded) -> bool:
+    """Whether late money goes back whatever is left: the order is void, or it is no first instalment."""
+    if not order.deposit_minor:
+        return _is_void(order)
+    firsts = () if order.deposit_id else (order.deposit_minor, order.total_minor)
+    return _is_void(order) or fact.amount_minor not in firsts or fact.currency != order.currency
+
+
 def _refund_requested(order: Order, fact: RefundRequested, _: Given) -> Order:
     charge = next((p for p in order.payments if p.id == fact.payment_id), None)
     if charge is None or charge.status != "COMPLETED" or any(p.id == fact.fact_id for p in order.payments):
         return order
+    if order.status == "PENDING" and charge is deposit_of(order):
+        return order  # it goes back with the whole order, or not at all
     if not 0 < fact.amount_minor <= left_of(order.payments, charge):
         return order
     return _with_refund(order, charge, fact.occurred_at_ms, fact.fact_id, fact.amount_minor)
@@ -342,7 +430,7 @@ def _review_accepted(order: Order, fact: ReviewAccepted, _: Given) -> Order:
     # The one that is most like the price stays: of its currency, and the largest.
     kept = max(charges, key=lambda charge: (charge.currency == order.currency, left_of(order.payments, charge)))
     left_minor = left_of(order.payments, kept)
-    order = _with_all_refunded(replace(order, status="CONFIRMED"), fact.occurred_at_ms, but=kept)
+    order = _with_all_refunded(replace(order, status="CONFIRMED"), fact.occurred_at_ms, but=[kept])
     if kept.currency == order.currency and left_minor >= order.total_minor:
         excess_minor = left_minor - order.total_minor
         if not excess_minor:
@@ -372,6 +460,8 @@ def refund_parts(order: Order, amount_minor: int, items: Iterable[Returned]) -> 
     most_minor = sum(left[charge.id] for charge in charges)
     if charges and amount_minor > most_minor:
         raise TooMuch(f"{most_minor} (in minor units of {currency}) may still be given back")
+    if order.status == "PENDING" and amount_minor < most_minor and deposit_of(order):
+        raise TooMuch("of a deposit only all of it goes back, and with it the order")
     parts = []
     for charge in sorted(charges, key=lambda charge: -left[charge.id]):
         if part_minor := min(amount_minor, left[charge.id]):
@@ -505,10 +595,10 @@ def _with_refund(
     return replace(order, payments=(*order.payments, refund))
 
 
-def _with_all_refunded(order: Order, at_ms: int, but: Payment | None = None) -> Order:
-    """The order with refunds of whatever is left of its charges, except of one."""
+def _with_all_refunded(order: Order, at_ms: int, but: Sequence[Payment] = ()) -> Order:
+    """The order with refunds of whatever is left of its charges, except of those that it keeps."""
     for charge in _unreturned(order):
-        if charge is not but:
+        if charge not in but:
             order = _with_refund(order, charge, at_ms, amount_minor=left_of(order.payments, charge))
     return order
 

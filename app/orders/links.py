@@ -1,5 +1,7 @@
 """Links to orders, for when the buyer's cookie has ended: each shows one order to whoever has it, and no more.
 
+Only the rest of an order that is paid in instalments may be paid by it.
+
 A link is signed, so nothing is kept for it. One that fell into wrong hands is voided by renewing it: links carry a
 version, and a row says which one is good from then on.
 """

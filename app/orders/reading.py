@@ -88,13 +88,14 @@ async def order_ids_of(redis: Redis, event_id: int, buyer_id: str) -> list[str]:
 
 
 async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, int] | None:
-    """What paying needs of an order, in one query: no items, no payments, but how many charges failed.
+    """What paying needs of an order, in one query: no items, no payments, but how many charges came to an end.
 
     Only the books can say. Raises DatabaseUnavailable.
     """
     row = await database.fetch_one(
-        "SELECT event_id, buyer_id, status, total, currency, placed_at, expires_at, (SELECT COUNT(*) FROM payments"
-        " WHERE order_id = orders.id AND kind = 'CHARGE' AND status = 'FAILED') AS failed"
+        "SELECT event_id, buyer_id, status, total, currency, placed_at, expires_at, deposit, deposit_payment_id,"
+        " (SELECT COUNT(*) FROM payments WHERE order_id = orders.id AND kind = 'CHARGE'"
+        " AND status IN ('COMPLETED', 'FAILED')) AS ended"
         " FROM orders WHERE id = %s",
         (order_id,),
     )
@@ -109,8 +110,10 @@ async def read_order_to_pay(database: Database, order_id: str) -> tuple[Order, i
         currency=row["currency"],
         placed_at_ms=to_ms(row["placed_at"]),
         expires_at_ms=to_ms(row["expires_at"]),
+        deposit_minor=to_minor(row["deposit"]) if row["deposit"] is not None else 0,
+        deposit_id=row["deposit_payment_id"] or "",
     )
-    return order, row["failed"]
+    return order, row["ended"]
 
 
 async def read_orders(
@@ -150,6 +153,9 @@ async def read_orders(
             back=tuple(back.get(row["id"], ())),
             accepted_minor=to_minor(row["accepted"]) if row["accepted"] is not None else 0,
             accepted_currency=row["accepted_currency"] or "",
+            deposit_minor=to_minor(row["deposit"]) if row["deposit"] is not None else 0,
+            rest_due_at_ms=to_ms(row["rest_due_at"]) if row["rest_due_at"] else 0,
+            deposit_id=row["deposit_payment_id"] or "",
         )
         for row in rows
     ]

@@ -73,6 +73,8 @@ async def begin(database: Database, redis: Redis, event: Event, slug: str, ticke
             epoch=1,
             revision=1,
             provider="sandbox",
+            deposit_percent=None,  # nobody waits for days
+            rest_due_days=None,
             called_off_at_ms=None,
             called_off_reason="",
         ),

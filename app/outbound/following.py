@@ -17,6 +17,7 @@ from app.tickets.issuing import Step, follow_orders
 from app.units import iso, now_ms
 
 TOO_LATE = ("EXPIRED", "CANCELED", "REJECTED")
+REMIND_MS = 3 * 24 * 3_600_000  # before the rest of an order is due
 
 
 async def follow(connection: Connection, steps: Sequence[Step]) -> None:
@@ -33,17 +34,39 @@ async def follow(connection: Connection, steps: Sequence[Step]) -> None:
         if mail.order_id in changes
     ]
     await enqueue(connection, [*wanted, *await _webhooks(connection, steps, at_ms)], at_ms)
+    for _, order in deposited(steps):  # by then its buyer may have given an address
+        reminder = Message(derived_id("mail", "rest.due", order.id), "rest.due", order.event_id, order.id)
+        await enqueue(connection, [reminder], remind_at_ms(at_ms, order.expires_at_ms))
+
+
+def deposited(steps: Sequence[Step]) -> list[Step]:
+    """Those of these changes that are a deposit: the rest is paid later."""
+    return [
+        (before, after)
+        for before, after in steps
+        if after.deposit_id and not before.deposit_id and after.status == "PENDING"
+    ]
+
+
+def remind_at_ms(at_ms: int, due_at_ms: int) -> int:
+    """When a buyer is reminded of what is due: REMIND_MS before, or halfway where the time is short."""
+    return due_at_ms - min(REMIND_MS, (due_at_ms - at_ms) // 2)
 
 
 def mails_of(before: Order, after: Order) -> Iterator[Message]:
     """The mails that a change of an order brings about."""
     if after.status in BOUGHT and before.status not in BOUGHT:
         yield Message("", "order.confirmed", after.event_id, after.id)
+    for _, order in deposited([(before, after)]):
+        yield Message(derived_id("mail", "deposit.paid", order.id), "deposit.paid", order.event_id, order.id)
     was = {payment.id: payment.status for payment in before.payments}
     for payment in after.payments:
         if payment.kind != "REFUND" or was.get(payment.id) == payment.status:
             continue
-        if payment.status == "REFUNDED":
+        if payment.parent_id == after.deposit_id and payment.status == "REFUND_PENDING":
+            if after.status == "EXPIRED":
+                yield _mail("rest.missed", after, payment)
+        elif payment.status == "REFUNDED":
             yield _mail("order.refunded", after, payment)
         elif (
             payment.status == "REFUND_PENDING"

@@ -88,6 +88,8 @@ async def read_letter(database: Database, message: Message, public_url: str) -> 
         return None
     if message.kind == "order.confirmed" and not tickets:  # given back before it could be told
         return None
+    if message.kind in ("deposit.paid", "rest.due") and orders[0].status != "PENDING":  # paid, or given back
+        return None
     event = await event_by_id(database, message.event_id)
     link = f"{public_url}/orders/{message.order_id}?key={contact['link']}"
     return Letter(

@@ -17,7 +17,17 @@ from app.infra.kafka import Producer
 from app.infra.keys import order_key
 from app.infra.mysql import Connection, Database, Row, in_list
 from app.orders.facts import Fact, records
-from app.orders.lifecycle import BOUGHT, UNKNOWN, Order, left_of, money_kept, price_of, taken, undecided
+from app.orders.lifecycle import (
+    BOUGHT,
+    UNKNOWN,
+    Order,
+    deposit_of,
+    left_of,
+    money_kept,
+    price_of,
+    taken,
+    undecided,
+)
 from app.orders.reading import read_orders
 from app.orders.rebuild import request_repair
 from app.orders.refused import refused_of
@@ -90,6 +100,8 @@ def of_order(order: Order, version_in_redis: int | None) -> list[Finding]:
     found = []
     kept, (price_minor, currency) = money_kept(order), price_of(order)
     left = sum(left_of(order.payments, p) for p in order.payments if p.status == "COMPLETED")
+    if order.status == "PENDING" and deposit_of(order):
+        left -= order.deposit_minor
     refused = refused_of(order.id, order.payments)
     if order.status == "CONFIRMED" and kept[currency] < price_minor:
         short = money_text(price_minor - kept[currency], currency)

@@ -39,9 +39,10 @@ class ProviderUnavailable(Exception):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One attempt to pay an order."""
+    """One attempt to pay an order, or an instalment of it."""
 
     payment_id: str
+    amount_minor: int
     return_url: str  # where the provider sends the buyer afterwards
     description: str  # what the buyer reads on the provider's page
     expires_at_ms: int  # the provider takes no payment after that
@@ -131,7 +132,7 @@ class PaymentProvider(Protocol):
         """The provider's name in facts, in `payments.provider` and in the address of its callbacks."""
 
     async def create_checkout(self, order: Order, attempt: Attempt) -> Checkout:
-        """The page where the buyer pays the order's total: the same for the same payment id, with a later end."""
+        """The page where the attempt's amount is paid: the same for the same payment id, with a later end."""
 
     async def close_checkout(self, ref: str) -> None:
         """Ends a checkout before its time, as far as the provider can; one that is over stays so."""

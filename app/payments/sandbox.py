@@ -70,7 +70,7 @@ class SandboxProvider:
         asked = CheckoutRequest(
             payment_id=attempt.payment_id,
             order_id=order.id,
-            amount_minor=order.total_minor,
+            amount_minor=attempt.amount_minor,
             currency=order.currency,
             description=attempt.description,
             return_url=attempt.return_url,

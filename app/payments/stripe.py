@@ -137,7 +137,7 @@ class StripeProvider:
                 {
                     "price_data": {
                         "currency": order.currency.lower(),
-                        "unit_amount": order.total_minor,
+                        "unit_amount": attempt.amount_minor,
                         "product_data": {"name": attempt.description},
                     },
                     "quantity": 1,
@@ -146,7 +146,7 @@ class StripeProvider:
             "client_reference_id": order.id,
             "metadata": metadata,
             "payment_intent_data": {"metadata": metadata},
-            "success_url": f"{attempt.return_url}?paid=1",
+            "success_url": f"{attempt.return_url}{'&' if '?' in attempt.return_url else '?'}paid=1",
             "cancel_url": attempt.return_url,
         }
         ends_at_ms = order.placed_at_ms + SESSION_MS

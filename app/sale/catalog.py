@@ -85,6 +85,8 @@ class Event:
     overbooking_percent: int | None = None  # passes for a hundred available tickets; None: as the setting has it
     description: str | None = None  # Markdown
     archived: bool = False  # off the lists
+    deposit_percent: int | None = None  # of an order's total, to be paid first; None: all of it at once
+    rest_due_days: int | None = None  # after ordering, for the rest
 
     @property
     def draw_commitment(self) -> str:
@@ -154,7 +156,11 @@ def check_event(event: Event) -> None:
         "max-per-buyer": (event.max_per_buyer, 1, 1_000),
         "refund-days": (event.refund_days or 0, 0, 365),
         "retention-days": (1 if event.retention_days is None else event.retention_days, 1, 3_650),
+        "deposit-percent": (event.deposit_percent or 1, 1, 90),
+        "rest-due-days": (event.rest_due_days or 1, 1, 365),
     }
+    if (event.deposit_percent is None) != (event.rest_due_days is None):
+        raise InvalidEvent("deposit-percent: only together with rest-due-days, the days for the rest")
     for name, (value, least, most) in bounds.items():
         if not least <= value <= most:
             raise InvalidEvent(f"{name}: from {least} to {most}")

@@ -63,8 +63,9 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
                 " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
                 " starts_at, doors_at, venue, refund_days, provider, overbooking_percent, description,"
-                " retention_days)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " deposit_percent, rest_due_days, retention_days)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+                " %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -86,6 +87,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.provider,
                     event.overbooking_percent,
                     event.description,
+                    event.deposit_percent,
+                    event.rest_due_days,
                     event.retention_days,
                 ),
             )
@@ -299,6 +302,8 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             overbooking_percent=row["overbooking_percent"],
             description=row["description"],
             archived=row["archived_at"] is not None,
+            deposit_percent=row["deposit_percent"],
+            rest_due_days=row["rest_due_days"],
         )
         for row in rows
     ]

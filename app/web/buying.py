@@ -180,7 +180,7 @@ def link_address(request: Request, order_id: str, version: int) -> str:
 
 async def link_of(request: Request, order: Order) -> str | None:
     """The link to an order worth coming back to; None for others, and while the books cannot say which is good."""
-    if order.status not in LASTING:
+    if order.status not in LASTING and not order.deposit_id:
         return None
     try:
         version = await link_version(services_of(request).database, order.id)

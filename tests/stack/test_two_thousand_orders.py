@@ -4,22 +4,29 @@ A slow proof, behind `make proof-money`: the provider's own file is read, and co
 """
 
 import csv
+import functools
 import io
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import httpx
 import pytest
+import segno
 
+from app.settings import Settings
+from app.tickets.codes import TicketKeys
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import Sale, api, come_in, make_event, order, pay, until_status
 from tests.world.commands import ticketcraze
@@ -31,6 +38,7 @@ ORDERS = int(os.environ.get("PROOF_ORDERS", "2000"))
 AT_ONCE = 12
 MISBEHAVING = ("decline", "late", "twice", "wrong_amount", "lost")
 SETTLING_SECONDS = 240.0
+MAILING_SECONDS = 600.0
 
 pytestmark = pytest.mark.skipif("PROOF" not in os.environ, reason="slow: make proof-money")
 
@@ -58,6 +66,7 @@ def buy(stack: Stack, sale: Sale, number: int) -> str:
         come_in(client, sale)
         order_id = str(order(client, sale, dice.randint(1, 3)).json()["order_id"])
         until_status(client, order_id, "PENDING")
+        assert client.put(f"/orders/{order_id}/contact", json={"email": "kim@example.com"}).is_success
         pay(client, order_id, outcome)
         if outcome == "decline" and dice.random() < 0.5:
             until_status_of_payment(client, order_id, "FAILED")
@@ -113,6 +122,38 @@ def test_money_in_less_money_out_is_what_the_orders_say(stack: Stack, sale: Sale
         if row["status"] in ("CONFIRMED", "PARTIALLY_REFUNDED")
     }
     assert tickets == paid_for, "as many valid tickets as were paid"
+    until(lambda: paid_for.keys() <= mailed(stack).keys(), MAILING_SECONDS, "a mail for each order")
+    assert {order_id: mailed(stack)[order_id] for order_id in paid_for} == codes(stack, organiser, sale)
+
+
+@functools.cache
+def codes_in(file: Path) -> tuple[str, set[bytes]]:
+    """Of a mail with tickets: its order, and the pictures of their codes; of any other mail nothing."""
+    mail = message_from_bytes(file.read_bytes(), policy=default)
+    pictures = [part.get_content() for part in mail.walk() if part.get_content_type() == "image/png"]
+    body = mail.get_body(("plain",))
+    assert body
+    link = re.search(r"/orders/([0-9a-f-]{36})", body.get_content())
+    assert len(set(pictures)) == len(pictures), "no ticket is there twice"
+    return (link[1], set(pictures)) if link and pictures else ("", set())
+
+
+def mailed(stack: Stack) -> dict[str, set[bytes]]:
+    """The pictures of codes that were mailed, by order."""
+    return dict(codes_in(file) for file in Path(stack.env["MAIL_FOLDER"]).glob("*.eml"))
+
+
+def codes(stack: Stack, organiser: httpx.Client, sale: Sale) -> dict[str, set[bytes]]:
+    """The pictures of the codes of all good tickets, by order."""
+    keys = TicketKeys(Settings.from_environment(stack.env).ticket_keys)
+    pictures: dict[str, set[bytes]] = defaultdict(set)
+    for row in exported(organiser, sale, "tickets"):
+        if row["status"] == "VALID":
+            picture = io.BytesIO()
+            code = keys.code(row["ticket_id"], sale.id, int(row["sku_id"]))
+            segno.make(code, error="m").save(picture, kind="png", scale=5, border=4)
+            pictures[row["order_id"]].add(picture.getvalue())
+    return pictures
 
 
 def at_the_provider(stack: Stack, sale: Sale) -> tuple[int, int]:

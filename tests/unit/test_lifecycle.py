@@ -7,8 +7,22 @@ from hypothesis import given, seed, settings
 from msgspec import structs
 
 from app.orders.facts import Fact, PaymentSucceeded
-from app.orders.lifecycle import UNKNOWN, Order, Payment, apply, claim, needs_reclaim, reject, undecided
+from app.orders.lifecycle import (
+    UNKNOWN,
+    Order,
+    Payment,
+    Terms,
+    TooMuch,
+    apply,
+    claim,
+    due_minor,
+    needs_reclaim,
+    refund_parts,
+    reject,
+    undecided,
+)
 from tests.unit.order_facts import (
+    AT_MS,
     HOLD_ENDS_MS,
     ITEMS,
     ORDER_ID,
@@ -310,6 +324,71 @@ def test_an_order_that_the_last_guard_refuses_gets_its_money_back() -> None:
 def test_money_for_a_rejected_order_goes_back() -> None:
     order = apply(reject(after(placed(), started("try 1")), at_ms=5), paid("tx 1"))
     assert (order.status, payments(order, "REFUND")) == ("REJECTED", [("REFUND_PENDING", TOTAL)])
+
+
+TERMS = Terms(deposit_percent=20, rest_due_days=14)
+DEPOSIT, REST = 1_800, 7_200
+REST_DUE_MS = AT_MS + 14 * 86_400_000
+
+
+def in_instalments(*facts: Fact, terms: Terms = TERMS, reclaimed: bool = False) -> Order:
+    """The same for an order of an event that takes a deposit."""
+    order = apply(NEVER_SEEN, placed(), terms=terms)
+    for fact in facts:
+        order = apply(order, fact, reclaimed and needs_reclaim(order, fact))
+    return order
+
+
+def test_a_deposit_keeps_the_tickets_until_the_rest_is_due_and_the_rest_buys_them() -> None:
+    order = in_instalments(started("try 1"))
+    assert (order.deposit_minor, order.rest_due_at_ms, due_minor(order)) == (DEPOSIT, REST_DUE_MS, DEPOSIT)
+
+    order = in_instalments(started("try 1"), paid("tx 1", amount_minor=DEPOSIT), lapsed())
+    assert (order.status, claim(order), order.expires_at_ms) == ("PENDING", "held", REST_DUE_MS)
+    assert (due_minor(order), payments(order, "REFUND")) == (REST, [])
+    assert apply(order, paid("tx 1", amount_minor=DEPOSIT)) is order
+
+    bought = apply(order, paid("tx 2", "try 2", REST))
+    assert (bought.status, due_minor(bought), payments(bought, "REFUND")) == ("CONFIRMED", 0, [])
+
+
+@pytest.mark.parametrize("ends", [lapsed(REST_DUE_MS), canceled()])
+def test_without_the_rest_an_order_ends_and_all_that_came_for_it_goes_back(ends: Fact) -> None:
+    order = in_instalments(paid("tx 1", amount_minor=DEPOSIT), ends, paid("tx 2", amount_minor=REST))
+    assert (order.status, claim(order), due_minor(order)) == (after(placed(), ends).status, "none", 0)
+    assert payments(order, "REFUND") == [("REFUND_PENDING", DEPOSIT), ("REFUND_PENDING", REST)]
+    assert not needs_reclaim(order, paid("tx 3", amount_minor=DEPOSIT)), "it had its deposit"
+
+
+@pytest.mark.parametrize(
+    "wrong", [paid("tx 1", amount_minor=REST), paid("tx 1", amount_minor=DEPOSIT, currency="EUR")]
+)
+def test_money_that_is_no_instalment_goes_back_and_the_order_goes_on(wrong: PaymentSucceeded) -> None:
+    order = in_instalments(wrong)
+    assert (order.status, due_minor(order)) == ("PENDING", DEPOSIT)
+    assert payments(order, "REFUND") == [("REFUND_PENDING", wrong.amount_minor)]
+    assert not needs_reclaim(in_instalments(lapsed()), wrong)
+
+
+def test_a_late_deposit_claims_the_tickets_again_and_all_at_once_is_as_good() -> None:
+    late = in_instalments(lapsed(), paid("tx 1", amount_minor=DEPOSIT), reclaimed=True)
+    assert (late.status, late.expires_at_ms) == ("PENDING", REST_DUE_MS)
+    assert in_instalments(lapsed(), paid("tx 1"), reclaimed=True).status == "CONFIRMED"
+    assert in_instalments(paid("tx 1")).status == "CONFIRMED"
+
+
+def test_of_a_deposit_nothing_goes_back_but_all_of_it() -> None:
+    order = in_instalments(started("try 1"), paid("tx 1", amount_minor=DEPOSIT))
+    assert apply(order, refund_asked("refund 1", "try 1", 1)) is order
+    with pytest.raises(TooMuch):
+        refund_parts(order, 1, ())
+    assert [amount for _, amount in refund_parts(order, DEPOSIT, ())] == [DEPOSIT]
+
+
+def test_there_are_no_instalments_where_the_rest_would_come_too_late() -> None:
+    soon = Terms(20, 14, starts_at_ms=REST_DUE_MS + 86_399_999)
+    assert due_minor(in_instalments(terms=soon)) == TOTAL
+    assert due_minor(in_instalments(terms=Terms(20, 14, starts_at_ms=REST_DUE_MS + 86_400_000))) == DEPOSIT
 
 
 def refunds_of(order: Order, charge: Payment) -> list[Payment]:

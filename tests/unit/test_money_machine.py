@@ -18,6 +18,7 @@ from app.orders.lifecycle import (
     UNKNOWN,
     Order,
     Payment,
+    Terms,
     TooMuch,
     apply,
     claim,
@@ -47,7 +48,12 @@ from tests.unit.order_facts import (
 )
 
 WHOLE = {item.sku_id: item.quantity for item in ITEMS}
-AMOUNTS = st.sampled_from([(TOTAL, "USD")] * 4 + [(TOTAL - 1, "USD"), (TOTAL + 500, "USD"), (TOTAL, "EUR")])
+TERMS = Terms(deposit_percent=20, rest_due_days=14)
+DEPOSIT = TOTAL // 5
+PARTS = [(DEPOSIT, "USD"), (TOTAL - DEPOSIT, "USD")]
+AMOUNTS = st.sampled_from(
+    [(TOTAL, "USD")] * 4 + PARTS * 2 + [(TOTAL - 1, "USD"), (TOTAL + 500, "USD"), (TOTAL, "EUR")]
+)
 
 
 class Night(RuleBasedStateMachine):
@@ -64,11 +70,12 @@ class Night(RuleBasedStateMachine):
         self.of_charge: Counter[str] = Counter()  # given back, by charge
         self.goodwill_minor = 0  # decided as an amount or as tickets while the order was bought
         self.can_reclaim: bool | None = True
+        self.terms: Terms | None = None
 
     def tell(self, *facts: Fact) -> None:
         for fact in facts:
             reclaimed = needs_reclaim(self.order, fact) and self.can_reclaim
-            after = apply(self.order, fact, reclaimed)
+            after = apply(self.order, fact, reclaimed, terms=self.terms)
             if after is not self.order:
                 self.told.append(fact)
             self.order = after
@@ -77,11 +84,32 @@ class Night(RuleBasedStateMachine):
         self.number += 1
         return f"{name} {self.number}"
 
-    @initialize(how=st.sampled_from(["bought", "wrong", "wrong", "expired", "canceled", "called off", "pending"]))
+    @initialize(
+        how=st.sampled_from(
+            [
+                "bought",
+                "wrong",
+                "wrong",
+                "expired",
+                "canceled",
+                "called off",
+                "pending",
+                "deposit",
+                "deposit",
+                "both",
+            ]
+        )
+    )
     def buy(self, how: str) -> None:
         """An order as far as it often comes; what is rare is done from there."""
+        self.terms = TERMS if how in ("deposit", "both") else None
         self.tell(placed(), started("try 1"))
         match how:
+            case "deposit" | "both":
+                for amount in PARTS[: 1 if how == "deposit" else 2]:
+                    self.pay(1, amount)
+                    self.call_back(0, 1, True)
+                assert self.order.status == ("PENDING" if how == "deposit" else "CONFIRMED")
             case "bought":
                 self.pay(1, (TOTAL, "USD"))
                 self.call_back(0, 1, True)
@@ -248,6 +276,9 @@ class Night(RuleBasedStateMachine):
                 assert kept == Counter({currency: price_minor - self.goodwill_minor})
             case "REVIEW":
                 assert kept
+            case "PENDING" if self.order.deposit_id:
+                assert kept == Counter({currency: DEPOSIT})
+                assert self.order.expires_at_ms >= self.order.rest_due_at_ms > HOLD_ENDS_MS
             case _:
                 assert not kept, "money for no ticket"
 

@@ -23,27 +23,33 @@ _KEPT = """SUM(CASE WHEN p.kind = 'CHARGE' AND p.status = 'COMPLETED' THEN p.amo
                     WHEN p.status = 'REFUNDED' THEN -p.amount ELSE 0 END)"""
 _GOING_BACK = "SUM(CASE WHEN p.status IN ('REFUND_PENDING', 'REFUND_FAILED') THEN p.amount ELSE 0 END)"
 
+# What an order that keeps money keeps of it: its price, or its deposit while the rest may still come.
+_PRICE = "CASE o.status WHEN 'PENDING' THEN o.deposit ELSE COALESCE(o.accepted, o.total) END"
+_DEPOSITED = "o.status = 'PENDING' AND o.deposit_payment_id IS NOT NULL"
+
 # A refund that somebody asked for leaves an order CONFIRMED until the money is back, and money that came twice is
 # refunded by itself: so what is kept may exceed the total by what is going back, and is never below the total.
 _PAID = f"""
-    SELECT o.id, o.status, COALESCE(o.accepted, o.total) AS price, {_KEPT} AS kept, {_GOING_BACK} AS going_back
+    SELECT o.id, o.status, {_PRICE} AS price, {_KEPT} AS kept, {_GOING_BACK} AS going_back
     FROM orders o LEFT JOIN payments p ON p.order_id = o.id
          AND p.currency = COALESCE(o.accepted_currency, o.currency)
-    WHERE (%s IS NULL OR o.event_id = %s) AND o.status IN ('CONFIRMED', 'PARTIALLY_REFUNDED')
-    GROUP BY o.id, o.status, o.accepted, o.total
-    HAVING kept < CASE o.status WHEN 'CONFIRMED' THEN price ELSE 0 END OR kept > price + going_back
+    WHERE (%s IS NULL OR o.event_id = %s)
+          AND (o.status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') OR {_DEPOSITED})
+    GROUP BY o.id, o.status, o.accepted, o.total, o.deposit
+    HAVING kept < CASE o.status WHEN 'PARTIALLY_REFUNDED' THEN 0 ELSE price END OR kept > price + going_back
     LIMIT %s"""  # noqa: S608  # no input in it
-# Money in REVIEW or of an unknown order waits for somebody; any other order keeps none but for its total.
+# Money in REVIEW or of an unknown order waits for somebody; any other order keeps none but for its price.
 _KEPT_WRONGLY = f"""
     SELECT * FROM (
         SELECT p.order_id, p.currency AS paid_in, COALESCE(o.accepted_currency, o.currency) AS priced_in,
-               COALESCE(o.status, 'UNKNOWN') AS order_status, {_KEPT} AS kept, {_GOING_BACK} AS going_back
+               CASE WHEN {_DEPOSITED} THEN 'DEPOSITED' ELSE COALESCE(o.status, 'UNKNOWN') END AS order_status,
+               {_KEPT} AS kept, {_GOING_BACK} AS going_back
         FROM payments p LEFT JOIN orders o ON o.id = p.order_id
         WHERE (%s IS NULL OR RIGHT(p.order_id, 8) = %s)
-        GROUP BY p.order_id, p.currency, o.status, o.currency, o.accepted_currency
+        GROUP BY p.order_id, p.currency, o.status, o.currency, o.accepted_currency, o.deposit_payment_id
     ) money
     WHERE kept < 0 OR kept > going_back AND order_status NOT IN ('REVIEW', 'UNKNOWN')
-          AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED') AND priced_in = paid_in)
+          AND NOT (order_status IN ('CONFIRMED', 'PARTIALLY_REFUNDED', 'DEPOSITED') AND priced_in = paid_in)
     LIMIT %s"""  # noqa: S608  # no input in it
 _MONEY = """
     SELECT p.currency, COALESCE(o.status, 'UNKNOWN') AS status,
@@ -203,9 +209,9 @@ class Books:
         """Money in less money out is what the orders say, but for refunds that are on their way or failed."""
         said: dict[str, Decimal] = defaultdict(Decimal)
         for row in await self._connection.fetch_all(
-            "SELECT COALESCE(accepted_currency, currency) AS currency, SUM(COALESCE(accepted, total)) AS total"
-            " FROM orders WHERE status = 'CONFIRMED' AND (%s IS NULL OR event_id = %s)"
-            " GROUP BY COALESCE(accepted_currency, currency)",
+            f"SELECT COALESCE(o.accepted_currency, o.currency) AS currency, SUM({_PRICE}) AS total"  # noqa: S608
+            f" FROM orders o WHERE (o.status = 'CONFIRMED' OR {_DEPOSITED}) AND (%s IS NULL OR o.event_id = %s)"
+            " GROUP BY COALESCE(o.accepted_currency, o.currency)",
             self._event,
         ):
             said[row["currency"]] += row["total"]

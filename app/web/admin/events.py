@@ -73,6 +73,8 @@ class NewEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     description: Text | None = None
     refund_days: Count | None = None
     retention_days: Count | None = None
+    deposit_percent: Count | None = None
+    rest_due_days: Count | None = None
     provider: Text = "sandbox"
     draft: bool = False
 
@@ -104,6 +106,8 @@ class ChangedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     archived: bool | UnsetType = UNSET
     refund_days: Count | UnsetType | None = UNSET
     retention_days: Count | UnsetType | None = UNSET
+    deposit_percent: Count | UnsetType | None = UNSET
+    rest_due_days: Count | UnsetType | None = UNSET
     skus: Annotated[list[ChangedSku], Meta(max_length=50)] = []
 
 
@@ -137,6 +141,8 @@ class EventSettings(msgspec.Struct, frozen=True):
     description: str | None
     refund_days: int | None
     retention_days: int | None
+    deposit_percent: int | None
+    rest_due_days: int | None
     provider: str
     archived: bool
     revision: int
@@ -190,6 +196,8 @@ def settings_of(event: Event) -> EventSettings:
         description=event.description,
         refund_days=event.refund_days,
         retention_days=event.retention_days,
+        deposit_percent=event.deposit_percent,
+        rest_due_days=event.rest_due_days,
         provider=event.provider,
         archived=event.archived,
         revision=event.revision,
@@ -263,6 +271,8 @@ def new_event(wanted: NewEvent) -> Event:
         description=wanted.description,
         refund_days=wanted.refund_days,
         retention_days=wanted.retention_days,
+        deposit_percent=wanted.deposit_percent,
+        rest_due_days=wanted.rest_due_days,
         provider=wanted.provider,
     )
 

@@ -29,6 +29,7 @@ from app.live.shapes import (
 )
 from app.orders import more_time
 from app.orders.facts import PaymentStarted, records
+from app.orders.lifecycle import due_minor
 from app.orders.links import renew_link
 from app.orders.reading import held_order, newest_orders, read_order_to_pay
 from app.orders.reservations import Refused, hold_ends, request_cancel, request_hash, reserve
@@ -49,7 +50,6 @@ from app.web.buying import (
     link_of,
     order_id_of,
     order_of,
-    owned,
     readable_order,
     receipt_from,
     signed_receipt,
@@ -323,35 +323,44 @@ async def extend_order(request: Request, buyer: Buyer) -> Response:
 
 
 @promise(
-    "Starts the payment of an order, or goes on with the one under way: it is paid at `redirect_url`.",
+    "Starts the payment of what is due, or goes on with the one under way: it is paid at `redirect_url`.",
     {201: StartedPayment},
+    "unauthorized",
+    "link_expired",
     "not_payable",
     "too_many",
     "provider_unavailable",
+    parameters=(LINK_KEY,),
     says_where=True,
 )
-@for_buyer
-async def start_payment(request: Request, buyer: Buyer) -> Response:
+async def start_payment(request: Request) -> Response:
     services, order_id = services_of(request), order_id_of(request)
+    by_link = "key" in request.query_params  # the rest may be due after the buyer's cookie has ended
+    buyer = await (visitor if by_link else buyer_of)(request)
+    buyer_id = (await readable_order(request, buyer)).buyer_id if by_link or buyer is None else buyer.id
     found = await read_order_to_pay(services.database, order_id)
-    order, declined = found or (await held_order(services.redis, order_id), 0)
-    order = owned(order, buyer)
+    order, ended = found or (await held_order(services.redis, order_id), 0)
+    if order is None or order.buyer_id != buyer_id:
+        raise Problem("not_found")
+    if by_link and not order.deposit_id:
+        raise Problem("not_payable", order_status=order.status)
     event = await services.event_by_id(order.event_id)
     end_ms = end_of(event, order)
     if end_ms <= now_ms() and not event.purged:  # a pause that has just begun is known to Redis first
         end_ms = (await hold_ends(services.redis, event.id, [order.id])).get(order.id, end_ms)
     if found is None or order.status != "PENDING" or end_ms <= now_ms():
         raise Problem("not_payable", order_status=order.status)
-    if declined >= services.settings.max_payment_attempts:
+    if ended >= services.settings.max_payment_attempts:
         raise Problem("too_many", "This order was declined too often. Please place it again.")
     with suppress(Refused, RedisError, NotReady):  # then it ends when it would have
         least_ms = services.settings.payment_seconds * 1000
         end_ms = await more_time.keep_hold(services.redis, order.id, order.buyer_id, least_ms)
-    # Until an attempt was declined, paying again goes on with it: two clicks are not two payments.
-    payment_id = derived_id("payment", order.id, str(declined))
+    # Until an attempt comes to an end, paying again goes on with it: two clicks are not two payments.
+    payment_id = derived_id("payment", order.id, str(ended))
     attempt = Attempt(
         payment_id=payment_id,
-        return_url=f"{services.settings.public_url}/orders/{order.id}",
+        amount_minor=due_minor(order),
+        return_url=f"{services.settings.public_url}/orders/{order.id}{f'?{request.url.query}' if by_link else ''}",
         description=f"Order {short_code(order.id)}",
         expires_at_ms=end_ms,
     )
@@ -369,13 +378,13 @@ async def start_payment(request: Request, buyer: Buyer) -> Response:
                 occurred_at_ms=now_ms(),
                 payment_id=payment_id,
                 provider=provider.name,
-                amount_minor=order.total_minor,
+                amount_minor=attempt.amount_minor,
                 currency=order.currency,
             )
         )
     )
     return Json(
-        StartedPayment(payment_id, "PENDING", order.total_minor, checkout.url),
+        StartedPayment(payment_id, "PENDING", attempt.amount_minor, checkout.url),
         201,
         {"Location": f"/api/v1/orders/{order.id}"},  # where the payment is found
     )

@@ -24,6 +24,7 @@ ORDER_VIEWS = {
 PAID_FOR = ("confirmed", "review", "refunded")
 VERY = 2  # so many times more people than tickets make "unlikely" very unlikely
 WARNING_MS = 60_000
+DAY_MS = 86_400_000
 
 Json = dict[str, Any]
 
@@ -53,6 +54,31 @@ def charges(order: Json | None) -> list[Json]:
 def is_paid(order: Json | None) -> bool:
     """Whether money was taken for an order."""
     return any(p["status"] == "COMPLETED" for p in charges(order))
+
+
+def is_deposited(order: Json | None) -> bool:
+    """Whether the first of two instalments of an order was paid."""
+    instalments: list[Json] = (order or {}).get("instalments") or []
+    return any(part["paid"] for part in instalments[:1])
+
+
+def owes_rest(order: Json | None) -> bool:
+    """Whether the deposit of an order is paid, and the rest may still be."""
+    return order is not None and order["status"] == "PENDING" and is_deposited(order)
+
+
+def _instalments_words(words: Words, order: Json | None) -> str:
+    """What is paid now and what later, or what is still to be paid; empty where all of it is paid at once."""
+    if not order or not order.get("instalments"):
+        return ""
+    first, rest = order["instalments"]
+    amounts = {
+        "first": words.money(first["amount"], order["currency"]),
+        "rest": words.money(rest["amount"], order["currency"]),
+    }
+    return words(
+        "instalments.rest" if first["paid"] else "instalments", **amounts, when=words.day_and_hour(rest["due_at"])
+    )
 
 
 def status_of(state: Json) -> str | None:
@@ -138,7 +164,8 @@ def _deadline(words: Words, name: str, until: str | None, now_ms: int, stopped_m
     if left_ms <= 0:
         return "0:00", words("time.up")
     how = "paused" if stopped_ms is not None else "ending" if left_ms <= WARNING_MS else "until"
-    return words.clock(left_ms), words(f"{name}.{how}", hour=words.hour_of(until))
+    hour = words.hour_of(until) if left_ms < DAY_MS else words.day_and_hour(until)
+    return words.clock(left_ms), words(f"{name}.{how}", hour=hour)
 
 
 def _ends_soon(until: str | None, now_ms: int, paused: bool) -> bool:
@@ -178,6 +205,8 @@ def _lapsed_words(words: Words, order: Json | None) -> tuple[str, str]:
             if refunds == {"REFUNDED"}
             else "lapsed.refunding"
         )
+        if refunds and is_deposited(order):
+            name = f"{name}.deposit"
     return words(f"lapsed.{status}.title"), words(name)
 
 
@@ -223,6 +252,7 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
     open_until = order["expires_at"] if order and order["status"] in OPEN else None
     hold_clock, hold_words = _deadline(words, "hold", open_until, now_ms, stopped_ms)
     total = words.money(order["total"], order["currency"]) if order else ""
+    due = words.money(order.get("due") or order["total"], order["currency"]) if order else ""
     opens_in_ms = to_ms(event["opens_at"]) - now_ms if event.get("opens_at") else None
     lapsed_title, lapsed_words = _lapsed_words(words, None if where == "lapsed" and not is_paid(order) else order)
     review_amounts, review_until = _review_words(words, order, now_ms)
@@ -259,10 +289,11 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
         "hold_clock": hold_clock,
         "hold_words": hold_words,
         "total": total,
-        "pay_words": words("pay.preparing") if order and order["status"] == "HELD" else words("pay", total=total),
+        "pay_words": words("pay.preparing") if order and order["status"] == "HELD" else words("pay", total=due),
+        "instalments_words": _instalments_words(words, order),
         "order_code": short_code(order["order_id"]) if order else "",
         "order_id": order["order_id"] if order else "",
-        "order_status": words(f"order.{order['status']}") if order else "",
+        "order_status": words(f"order.{'DEPOSITED' if owes_rest(order) else order['status']}") if order else "",
         "yours_words": _yours_words(words, order),
         "lapsed_title": lapsed_title,
         "lapsed_words": lapsed_words,
@@ -294,6 +325,7 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
         and not (order or {}).get("extended")
         and not state.get("linked")
         and _ends_soon(open_until, now_ms, paused),
+        "instalments": bool(open_until) and bool(order and order.get("instalments")),
         "declined": bool(charges(order)) and charges(order)[-1]["status"] == "FAILED",
         "receipt": name in PAID_FOR or bool(order and order.get("payments")),
         "bought": bought,

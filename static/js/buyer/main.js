@@ -10,7 +10,7 @@ import { learnServerTime, serverNowMs, span } from "../shared/time.js";
 import catalogue from "./catalogue.js";
 import { receiptOf, reserve, unanswered } from "./ordering.js";
 import { basketItems, emptyBasket, setUpShop, showShop } from "./shop.js";
-import { currentOrder, isFinal, reduce, viewOf } from "./state.js";
+import { currentOrder, isDeposited, isFinal, reduce, viewOf } from "./state.js";
 import { helpFor, words } from "./words.js";
 
 const HELD_LOOK_MS = 10_000;
@@ -112,7 +112,7 @@ function linkWords() {
 }
 
 // Whoever came by an order's link goes on by its key.
-const orderPath = ({ order_id: id }) => `/api/v1/orders/${id}${state.linked ? location.search : ""}`;
+const orderPath = ({ order_id: id }, of = "") => `/api/v1/orders/${id}${of}${state.linked ? location.search : ""}`;
 
 async function poll() {
   const order = currentOrder(state);
@@ -243,7 +243,7 @@ const actions = {
   reserve: reserveChosen,
   pay: () => attempt(async () => {
     if (!(await sayContact())) return;
-    const { redirect_url: url } = await call("POST", `/api/v1/orders/${currentOrder(state).order_id}/payments`);
+    const { redirect_url: url } = await call("POST", orderPath(currentOrder(state), "/payments"));
     location.assign(url);
   }),
   async leave() {
@@ -261,7 +261,8 @@ const actions = {
   },
   async cancel() {
     const order = currentOrder(state);
-    const [title, text, yes, no] = ["title", "text", "yes", "no"].map((part) => phrase(`ask.cancel.${part}`));
+    const [title, nothing, yes, no] = ["title", "text", "yes", "no"].map((part) => phrase(`ask.cancel.${part}`));
+    const text = isDeposited(order) ? phrase("ask.cancel.deposit") : nothing;
     if (await confirmed({ title, text, yes, no })) await attempt(async () => {
       await call("DELETE", `/api/v1/orders/${order.order_id}`);
       await poll();

@@ -51,6 +51,7 @@ export const isOpen = (order) => OPEN.includes(order?.status);
 export const isFinal = (order) => !OPEN.includes(order.status) && order.status !== "REVIEW";
 export const isQueued = ({ place }) => ["lobby", "waiting"].includes(place?.status);
 export const charges = (order) => order?.payments?.filter((p) => p.kind === "CHARGE") ?? [];
+export const isDeposited = (order) => Boolean(order?.instalments?.[0]?.paid);
 export const isPaid = (order) => charges(order).some((p) => p.status === "COMPLETED");
 
 const sum = (things, field) => things.reduce((total, thing) => total + (thing[field] ?? 0), 0);

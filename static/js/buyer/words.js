@@ -4,9 +4,10 @@
 import { money } from "../shared/money.js";
 import { count, isEnglish, knows, phrase } from "../shared/phrases.js";
 import { clock, dayAndHour, eta, hourOf, span } from "../shared/time.js";
-import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
+import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isDeposited, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
 
 const WARNING_MS = 60_000;
+const DAY_MS = 86_400_000;
 const PAID_FOR = ["confirmed", "review", "refunded"];
 
 // A time limit: `name` is pass or hold, stoppedMs the server's time at which a paused sale's clock stopped.
@@ -16,7 +17,7 @@ function deadline(name, iso, nowMs, stoppedMs) {
   if (leftMs <= 0) return { clock: "0:00", words: phrase("time.up"), ending: true, over: true };
   const ending = leftMs <= WARNING_MS && stoppedMs === null;
   const how = stoppedMs !== null ? "paused" : ending ? "ending" : "until";
-  return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: hourOf(iso) }), ending };
+  return { clock: clock(leftMs), words: phrase(`${name}.${how}`, { hour: leftMs < DAY_MS ? hourOf(iso) : dayAndHour(iso) }), ending };
 }
 
 function chanceWords(state) {
@@ -40,7 +41,16 @@ function lapsedWords(order) {
   const refunds = (order?.payments ?? []).filter((p) => p.kind === "REFUND").map((p) => p.status);
   let words = `lapsed.${status}`;
   if (isPaid(order)) words = !refunds.length ? "lapsed.checking" : refunds.every((s) => s === "REFUNDED") ? "lapsed.refunded" : "lapsed.refunding";
+  if (refunds.length && isPaid(order) && isDeposited(order)) words += ".deposit";
   return [phrase(`lapsed.${status}.title`), phrase(words)];
+}
+
+// What is paid now and what later, or what is still to be paid.
+function instalmentsWords(order) {
+  if (!order?.instalments?.length) return "";
+  const [first, rest] = order.instalments;
+  const amounts = { first: money(first.amount, order.currency), rest: money(rest.amount, order.currency) };
+  return phrase(first.paid ? "instalments.rest" : "instalments", { ...amounts, when: dayAndHour(rest.due_at) });
 }
 
 function reviewWords(order, nowMs) {
@@ -74,6 +84,7 @@ export function words(state, nowMs) {
   const pass = deadline("pass", where === "admitted" && place.expires_at, nowMs, stopped(state.place_at_ms));
   const hold = deadline("hold", isOpen(order) && order.expires_at, nowMs, stopped(order?.at_ms));
   const total = order ? money(order.total, order.currency) : "";
+  const due = order ? money(order.due || order.total, order.currency) : "";
   const opensInMs = event.opens_at ? Date.parse(event.opens_at) - nowMs : null;
   const baskets = allInBaskets(state);
   const [lapsedTitle, lapsedText] = lapsedWords(where === "lapsed" && !isPaid(order) ? null : order);
@@ -104,10 +115,11 @@ export function words(state, nowMs) {
       hold_clock: hold.clock,
       hold_words: hold.words,
       total,
-      pay_words: order?.status === "HELD" ? phrase("pay.preparing") : phrase("pay", { total }),
+      pay_words: order?.status === "HELD" ? phrase("pay.preparing") : phrase("pay", { total: due }),
+      instalments_words: instalmentsWords(order),
       order_code: order ? orderCode(order.order_id) : "",
       order_id: order?.order_id ?? "",
-      order_status: order ? phrase(`order.${order.status}`) : "",
+      order_status: order ? phrase(`order.${order.status === "PENDING" && isDeposited(order) ? "DEPOSITED" : order.status}`) : "",
       yours_words: yoursWords(order),
       lapsed_title: lapsedTitle,
       lapsed_words: lapsedText,
@@ -132,6 +144,7 @@ export function words(state, nowMs) {
       after_hold: view === "admitted" && knows(`lapsed.${order?.status}`),
       extend_pass: view === "admitted" && pass.ending && !pass.over && state.extended_pass !== place.number,
       extend_hold: ["held", "paying"].includes(view) && hold.ending && !hold.over && !order.extended && !state.linked,
+      instalments: isOpen(order) && Boolean(order.instalments?.length),
       declined: charges(order).at(-1)?.status === "FAILED",
       receipt: PAID_FOR.includes(view) || Boolean(order?.payments?.length),
       bought: boughtOrders(state).length > 0,

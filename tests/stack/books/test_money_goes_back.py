@@ -101,7 +101,7 @@ async def charge(settings: Settings, order_id: str) -> None:
     """Somebody pays at the provider for an order that is in no books."""
     async with SandboxProvider(settings) as sandbox, httpx.AsyncClient(trust_env=False) as browser:
         unknown = Order(order_id, "PENDING", total_minor=PRICE, currency="USD")
-        attempt = Attempt(new_id(), f"{settings.public_url}/", "A test", now_ms() + 60_000)
+        attempt = Attempt(new_id(), PRICE, f"{settings.public_url}/", "A test", now_ms() + 60_000)
         page = await sandbox.create_checkout(unknown, attempt)
         answer = await browser.post(page.url, data={"outcome": "succeed"})
         assert answer.status_code == httpx.codes.SEE_OTHER, answer.text

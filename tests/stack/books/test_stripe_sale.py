@@ -43,7 +43,8 @@ async def providers_of(world: World, double: Stripe) -> AsyncIterator[Providers]
 
 async def checkout(world: World, providers: Providers, order_id: str) -> Checkout:
     order = await world.read(order_id)
-    attempt = Attempt(derived_id("payment", order_id), "https://t.example/o", "Order", order.expires_at_ms)
+    payment_id = derived_id("payment", order_id)
+    attempt = Attempt(payment_id, order.total_minor, "https://t.example/o", "Order", order.expires_at_ms)
     return await open_checkout(world.database, providers.named("stripe"), order, attempt)
 
 

@@ -161,7 +161,8 @@ class Shop:
     def checkout(self, total_minor: int = 4_500, lasts_ms: int = 60_000) -> Checkout:
         order = Order(id=new_order_id(7), status="PENDING", total_minor=total_minor, currency="USD")
         return_url = f"{self.sandbox.settings.public_url}/orders/{order.id}"
-        attempt = Attempt(new_id(), return_url, "2 tickets for <Night of Lights>", now_ms() + lasts_ms)
+        ends_at_ms = now_ms() + lasts_ms
+        attempt = Attempt(new_id(), total_minor, return_url, "2 tickets for <Night of Lights>", ends_at_ms)
         return Checkout(order, attempt, self.open(order, attempt))
 
     def open(self, order: Order, attempt: Attempt) -> str:

@@ -61,7 +61,8 @@ def an_order(total_minor: int = 4_500) -> tuple[Order, Attempt]:
         new_order_id(7), "PENDING", total_minor=total_minor, currency="USD", placed_at_ms=placed,
         expires_at_ms=placed + 300_000,
     )  # fmt: skip
-    attempt = Attempt(new_id(), f"https://tickets.example/orders/{order.id}", "Order 1", order.expires_at_ms)
+    address = f"https://tickets.example/orders/{order.id}"
+    attempt = Attempt(new_id(), total_minor, address, "Order 1", order.expires_at_ms)
     return order, attempt
 
 

@@ -29,8 +29,10 @@ def env_with_sandbox(stack: Stack) -> Iterator[dict[str, str]]:
 
 async def charge_and_lose_the_callback(world: World, order_id: str) -> PaymentNotice:
     async with SandboxProvider(world.settings) as sandbox, httpx.AsyncClient(trust_env=False) as browser:
-        attempt = Attempt(new_id(), f"{world.settings.public_url}/", "A test", now_ms() + 60_000)
-        page = await sandbox.create_checkout(await world.read(order_id), attempt)
+        order = await world.read(order_id)
+        address, ends_at_ms = f"{world.settings.public_url}/", now_ms() + 60_000
+        attempt = Attempt(new_id(), order.total_minor, address, "A test", ends_at_ms)
+        page = await sandbox.create_checkout(order, attempt)
         await browser.post(page.url, data={"outcome": "lost"})
         (notice,) = [n for n in (await sandbox.list_transactions(0)).notices if n.order_id == order_id]
     return notice
