@@ -41,7 +41,7 @@ LAST_SECONDS = 0.5  # for a connection that has just come to say something, whil
 DISCARDED_BYTES = 1_048_576  # read and thrown away behind a refusal, so that it is not lost to a reset
 NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 INSIDE_PATHS = (b"/api/v1/payments/callbacks/", b"/healthz", b"/readyz", b"/metrics")
-INSIDE_HEADERS = (b"cookie", b"authorization")
+INSIDE_COOKIES = (b"tc_buyer=", b"tc_admin=")  # a language that was chosen makes nobody known
 # What is not for those who arrive: it goes on while they wait.
 OTHER_PATHS = (*INSIDE_PATHS, b"/static/", b"/admin", b"/api/v1/admin/")
 OVERLOADED = "overloaded"
@@ -506,12 +506,18 @@ class Connection(HttpToolsProtocol):
         return self._unsent_bytes <= before - LEAST_TAKEN_BYTES
 
     def _may_stay(self) -> bool:
-        """Whether the client brings a cookie or a token; nothing is checked yet."""
-        return self.url.startswith(INSIDE_PATHS) or any(name in INSIDE_HEADERS for name, _ in self.headers)
+        """Whether the client brings a token; nothing is checked yet."""
+        return self.url.startswith(INSIDE_PATHS) or self._brings_a_token()
+
+    def _brings_a_token(self) -> bool:
+        return any(
+            name == b"authorization" or (name == b"cookie" and any(known in value for known in INSIDE_COOKIES))
+            for name, value in self.headers
+        )
 
     def _arrives(self) -> bool:
         """Whether this is somebody whom nobody knows, and who wants in."""
-        return not self.url.startswith(OTHER_PATHS) and not any(name in INSIDE_HEADERS for name, _ in self.headers)
+        return not self.url.startswith(OTHER_PATHS) and not self._brings_a_token()
 
     def _give_up(self, code: str) -> NoReturn:
         """Out of a callback of the parser: it stops, and the request is refused."""

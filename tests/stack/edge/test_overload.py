@@ -27,7 +27,7 @@ class Busy:
         self.inside = self.join(self.sale).json()["token"]
 
     def ask(self, method: str, path: str, token: str = "", **options: object) -> httpx.Response:
-        headers = {"Cookie": f"tc_buyer={token}"} if token else {}
+        headers = {"Cookie": f"tc_lang=en; tc_buyer={token}" if token else "tc_lang=en"}
         return httpx.request(
             method,
             self.env["PUBLIC_URL"] + path,
