@@ -40,7 +40,7 @@ from app.tokens import Tokens
 from app.watch.metrics import bury, written_figures
 from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
-from app.web import callbacks, documents, explanations, health, mailbox
+from app.web import callbacks, documents, explanations, health, mailbox, pictures
 from app.web import door as scanner
 from app.web.admin import account, door, event_pages, reconciliation, session
 from app.web.admin import api as admin_api
@@ -114,6 +114,7 @@ API = router(
     resource("/admin/dlq", GET=admin_orders.get_dlq),
     resource("/admin/dlq/replay", POST=admin_orders.post_replay),
     resource("/admin/events/{slug}/settings", GET=admin_events.get_settings),
+    resource("/admin/events/{slug}/picture", PUT=admin_events.put_picture, DELETE=admin_events.delete_picture),
     resource("/admin/events/{slug}/admit", POST=admin_events.post_admit),
     resource("/admin/events/{slug}/message", POST=admin_events.post_message),
     resource("/admin/events/{slug}/history", GET=admin_api.get_history),
@@ -153,6 +154,7 @@ ROUTES = [
     resource("/embed.js", GET=embed.embed_script),
     resource("/", GET=pages.events_page),
     resource("/events/{slug}", GET=pages.event_page),
+    resource("/pictures/{picture}", GET=pictures.picture),
     resource("/events/{slug}/queue", POST=pages.join_form),
     resource("/events/{slug}/draw", GET=draw.draw_page),
     resource("/resume/{slug}/{token}", GET=pages.resume_page, POST=pages.resume),

@@ -39,10 +39,19 @@ CREATE TABLE events (
     archived_at      DATETIME(3)    NULL, -- off the lists
     retention_days   SMALLINT UNSIGNED NULL, -- so many days after it, what names its buyers is erased; NULL: never
     forgotten_at     DATETIME(3)    NULL, -- it was erased
+    picture          CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NULL, -- the name of one in pictures
     PRIMARY KEY (id),
     UNIQUE KEY events_slug (slug),
     KEY events_epoch (epoch),
     KEY events_opens (opens_at, id) -- the list of sales
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Pictures of events: made small, named by their content, and good for ever under that name.
+CREATE TABLE pictures (
+    hash       CHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- SHA-256 of the JPEG
+    jpeg       MEDIUMBLOB   NOT NULL,
+    created_at DATETIME(3)  NOT NULL,
+    PRIMARY KEY (hash)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- While a sale is paused its clock stands still: a hold ends later by every pause between its beginning and its end.

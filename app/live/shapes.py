@@ -44,7 +44,7 @@ class EventFacts(Struct, frozen=True):
     `starts_at`, `doors_at` and `venue` are of the concert itself; null while they are not announced.
     `codes` says whether a presale code may be brought, or must be, `work` whether joining takes some, `accounts`
     whether a place belongs to an account of the organiser's, and `shop_url` where those who are let in go
-    shopping, if not here.
+    shopping, if not here. `picture` is the address of the event's picture.
     """
 
     slug: str
@@ -70,6 +70,7 @@ class EventFacts(Struct, frozen=True):
     shop_url: str | None = None
     deposit_percent: Annotated[int | None, Meta(description="Of an order's total, to be paid first.")] = None
     rest_due_days: Annotated[int | None, Meta(description="After ordering, for the rest.")] = None
+    picture: str | None = None
 
 
 class EventList(Struct, frozen=True):
@@ -461,6 +462,7 @@ def event_facts(
         shop_url=event.gates.shop_url or None,
         deposit_percent=event.deposit_percent,
         rest_due_days=event.rest_due_days,
+        picture=event.picture_address,
     )
 
 

@@ -75,6 +75,7 @@ class Event:
     starts_at_ms: int | None = None  # the concert itself; None, here and below: not announced yet
     doors_at_ms: int | None = None
     venue: str | None = None
+    picture: str | None = None  # its name: the SHA-256 of the JPEG
     retention_days: int | None = None  # so many days after it, what names its buyers is erased; None: never
     refund_days: int | None = None  # buyers may ask for a refund until so many days before it starts; None: never
     provider: str = "sandbox"  # who takes the money of new payments
@@ -87,6 +88,11 @@ class Event:
     archived: bool = False  # off the lists
     deposit_percent: int | None = None  # of an order's total, to be paid first; None: all of it at once
     rest_due_days: int | None = None  # after ordering, for the rest
+
+    @property
+    def picture_address(self) -> str | None:
+        """Where its picture is, if it has one."""
+        return f"/pictures/{self.picture}.jpg" if self.picture else None
 
     @property
     def draw_commitment(self) -> str:

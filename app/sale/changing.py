@@ -184,8 +184,8 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
     await connection.execute(
         "UPDATE events SET name = %s, opens_at = %s, rate_per_minute = %s, room = %s, pass_ttl_seconds = %s,"
         " hold_ttl_seconds = %s, max_per_buyer = %s, starts_at = %s, doors_at = %s, venue = %s,"
-        " overbooking_percent = %s, description = %s, refund_days = %s, retention_days = %s, archived_at = %s,"
-        " deposit_percent = %s, rest_due_days = %s, revision = %s WHERE id = %s",
+        " overbooking_percent = %s, description = %s, refund_days = %s, retention_days = %s, picture = %s,"
+        " archived_at = %s, deposit_percent = %s, rest_due_days = %s, revision = %s WHERE id = %s",
         (
             after.name,
             to_datetime(after.opens_at_ms),
@@ -201,6 +201,7 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
             after.description,
             after.refund_days,
             after.retention_days,
+            after.picture,
             now if after.archived else None,
             after.deposit_percent,
             after.rest_due_days,

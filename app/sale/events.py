@@ -63,9 +63,9 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                 "INSERT INTO events (slug, name, currency, state, accent, opens_at, rate_per_minute, room,"
                 " pass_ttl_seconds, hold_ttl_seconds, max_per_buyer, draw_secret, created_at,"
                 " starts_at, doors_at, venue, refund_days, provider, overbooking_percent, description,"
-                " deposit_percent, rest_due_days, retention_days)"
+                " deposit_percent, rest_due_days, retention_days, picture)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-                " %s, %s)",
+                " %s, %s, %s)",
                 (
                     event.slug,
                     event.name,
@@ -90,6 +90,7 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.deposit_percent,
                     event.rest_due_days,
                     event.retention_days,
+                    event.picture,
                 ),
             )
             if event.gates != NO_GATES:
@@ -295,6 +296,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             venue=row["venue"],
             refund_days=row["refund_days"],
             retention_days=row["retention_days"],
+            picture=row["picture"],
             provider=row["provider"],
             called_off_at_ms=to_ms(row["called_off_at"]) if row["called_off_at"] else None,
             called_off_reason=row["called_off_reason"] or "",

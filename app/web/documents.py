@@ -167,7 +167,10 @@ def _operation(path: str, method: str, handler: Any, told: Promise, schemas: dic
         },
     }
     if told.body:
-        content = {"application/json": {"schema": schemas[repr(told.body)]}}
+        is_json = not isinstance(told.body, Text)
+        content = (
+            {"application/json": {"schema": schemas[repr(told.body)]}} if is_json else {told.body.media_type: {}}
+        )
         operation["requestBody"] = {"required": not told.body_is_optional, "content": content}
     if caller:
         operation["security"] = CALLERS[caller]

@@ -39,15 +39,16 @@ async def read_form(request: Request, form: type[T]) -> T:
         raise invalid(str(error)) from None
 
 
-async def read_body(request: Request) -> bytes:
-    """The body, up to MAX_BODY bytes. Raises Problem `too_large`."""
-    if int(request.headers.get("content-length") or 0) > MAX_BODY:
-        raise Problem("too_large")
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """The body, up to `most` bytes. Raises Problem `too_large`."""
+    refusal = Problem("too_large", f"At most {most:,} bytes are taken here.")
+    if int(request.headers.get("content-length") or 0) > most:
+        raise refusal
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise Problem("too_large")
+        if len(body) > most:
+            raise refusal
     return bytes(body)
 
 

@@ -84,12 +84,13 @@ REPEAT_KEY = Parameter(
 
 
 class Text(msgspec.Struct, frozen=True):
-    """An answer that is text of another media type than JSON."""
+    """An answer, or a body, of another media type than JSON."""
 
     media_type: str
 
 
 CSV = Text("text/csv")
+PICTURE = Text("image/*")
 
 
 class JsonLines(msgspec.Struct, frozen=True):

@@ -289,6 +289,7 @@ class World:
         self.rehearsed(sale)
         for page in ("orders", "trouble", "settings", "log", "verdict"):
             yield State(page, f"{at}/{page}", admin=session)
+        yield State("a buyer's data", f"{at}/buyers?q={odd}", admin=session)
         yield State("an order", f"/admin/orders/{odd}", admin=session)
         yield State("new event", "/admin/new", admin=session)
         yield State("account", "/admin/account", admin=session)

@@ -1,11 +1,13 @@
 """The organiser's night in a browser, given nothing but an address and a login: from a draft to the export."""
 
+import io
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser.axe import AXE, findings
@@ -73,6 +75,21 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     confirm(page)
     expect(page.get_by_test_id("settings").get_by_role("status")).to_contain_text("Saved")
     nobody_is_shut_out(page)
+    for name, content, says in (
+        ("night.svg", b"<svg><script>1</script></svg>", "JPEG, PNG or WebP"),
+        ("night.png", bytes(9_000_000), "8 MB"),
+    ):
+        page.locator("#picture").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+        page.get_by_test_id("show-picture").click()
+        expect(page.get_by_test_id("picture-form").get_by_role("alert")).to_contain_text(says)
+    poster = io.BytesIO()
+    Image.radial_gradient("L").resize((800, 500)).save(poster, "PNG")
+    page.locator("#picture").set_input_files(
+        {"name": "night.png", "mimeType": "image/png", "buffer": poster.getvalue()}
+    )
+    page.get_by_test_id("show-picture").click()
+    expect(page.get_by_test_id("picture")).to_be_visible()
+    nobody_is_shut_out(page)
     page.get_by_test_id("publish").click()
     confirm(page)
 
@@ -110,10 +127,24 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
         page.get_by_role("link", name="Trouble").click()
         nobody_is_shut_out(page)
         page.get_by_role("link", name="Orders").click()
-        page.get_by_text("Export", exact=True).click()
-        with page.expect_download() as saved:
-            page.get_by_role("link", name="orders.csv").click()
-        assert order_id in saved.value.path().read_text()
+        for form in ("CSV", "JSON lines"):
+            page.get_by_test_id("exports").click()
+            with page.expect_download() as saved:
+                page.get_by_role("link", name=f"orders as {form}").click()
+            assert order_id in saved.value.path().read_text()
+            expect(page.get_by_test_id("export-words")).to_contain_text("is yours: 1 rows")
+            nobody_is_shut_out(page)
+            page.reload()
+
+        buyer.client.put(f"/orders/{order_id}/contact", json={"email": "kim@example.com"})
+        page.get_by_role("link", name=re.compile("^A buyer")).click()
+        page.fill("#q", "kim@example.com")
+        page.keyboard.press("Enter")
+        expect(page.get_by_test_id("emails")).to_have_text("kim@example.com")
+        nobody_is_shut_out(page)
+        page.get_by_test_id("erase").click()
+        confirm(page)
+        expect(page.get_by_test_id("none")).to_be_visible()  # nobody is called so any more
     assert_sound(stack.env, Sale(slug, event_id, skus))
 
 

@@ -35,7 +35,14 @@ LANGUAGES = ["en", "ar", "zh-CN"]  # in turn as well
 # A whole product of states and variants is `make test-states`. With every change each state is looked at in one of
 # the variants, in turn: neighbours among the states share their templates, so each of those meets most variants.
 EVERYTHING = bool(os.environ.get("STATES"))
-NO_PAGES = (".pdf", ".ics", ".js", "/html", "/{file}")  # of a mail: in the frame of its page, and attached
+NO_PAGES = (
+    ".pdf",
+    ".ics",
+    ".js",
+    "/html",
+    "/{file}",
+    "/{picture}",
+)  # of a mail: in the frame of its page, and attached
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,12 @@ from app.sale.changing import (
     tell_everybody,
 )
 from app.sale.events import NotOpen, create_event, event_by_id, find_event, list_events, note
+from app.sale.pictures import MOST_BYTES, BadPicture, drop_picture, keep_picture, look_at
 from app.units import iso, now_ms
 from app.web.admin.access import allowed, record
-from app.web.http import Json, read_json
+from app.web.http import Json, read_body, read_json
 from app.web.problems import Problem, invalid
-from app.web.promises import Parameter, promise
+from app.web.promises import PICTURE, Parameter, promise
 from app.web.services import services_of
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -143,6 +144,7 @@ class EventSettings(msgspec.Struct, frozen=True):
     retention_days: int | None
     deposit_percent: int | None
     rest_due_days: int | None
+    picture: str | None
     provider: str
     archived: bool
     revision: int
@@ -198,6 +200,7 @@ def settings_of(event: Event) -> EventSettings:
         retention_days=event.retention_days,
         deposit_percent=event.deposit_percent,
         rest_due_days=event.rest_due_days,
+        picture=event.picture_address,
         provider=event.provider,
         archived=event.archived,
         revision=event.revision,
@@ -385,6 +388,44 @@ def _in_json(text: str) -> str:
     """What is said of a command's option, of the field of the same name."""
     name, colon, rest = text.partition(":")
     return f"{name.replace('-', '_')}{colon}{rest}"
+
+
+@promise(
+    "Shows this picture of the event: a JPEG, PNG or WebP of 8 MB at most. What buyers get is made from it.",
+    {200: EventSettings},
+    "too_large",
+    "invalid",
+    "closed",
+    body=PICTURE,
+)
+@allowed("run")
+async def put_picture(request: Request, admin: Admin) -> Response:
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    try:
+        picture = await look_at(await read_body(request, MOST_BYTES))
+    except BadPicture as error:
+        raise invalid(f"picture: {error}") from None
+    await keep_picture(services.database, picture)
+    return await _show_picture(request, admin, event, picture.hash)
+
+
+@promise("Takes the picture of the event away.", {200: EventSettings}, "closed")
+@allowed("run")
+async def delete_picture(request: Request, admin: Admin) -> Response:
+    event = await services_of(request).event_for_organisers(request.path_params["slug"])
+    return await _show_picture(request, admin, event, None)
+
+
+async def _show_picture(request: Request, admin: Admin, event: Event, picture: str | None) -> Response:
+    services = services_of(request)
+    before, after = await change_event(services.database, services.redis, event, {"picture": picture})
+    if before.picture and before.picture != picture:
+        await drop_picture(services.database, before.picture)
+    was, became = difference(before, after)
+    await record(request, admin, "event changed", event.id, was=was, became=became)
+    await services.events.refresh(event.slug)
+    return _answer(after)
 
 
 @promise("Deletes a draft.", {204: None}, "not_a_draft")

@@ -86,7 +86,10 @@ async function send(form) {
   const headers = {};
   if (form.dataset.revision) headers["If-Match"] = `"${form.dataset.revision}"`;
   if ("once" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= randomKey();
-  const answer = await call(method, path, { body: method === "DELETE" ? undefined : bodyOf(form), headers });
+  const file = $("[data-file]", form);
+  if (file && file.files[0].size > Number(file.dataset.most)) throw new Problem(413, { code: "too_large", detail: phrase("file.too_large") });
+  const body = file ? file.files[0] : method === "DELETE" ? undefined : bodyOf(form);
+  const answer = await call(method, path, { body, headers });
   delete form.dataset.key;
   const then = form.dataset.then;
   if (then === "reload") location.reload();

@@ -3,6 +3,7 @@
 import { learnServerTime } from "./time.js";
 
 const ANSWER_WITHIN_MS = 12_000;
+const FILE_WITHIN_MS = 60_000;
 
 export class Problem extends Error {
   constructor(status, { code, title, detail, ...more } = {}, retryAfter = null) {
@@ -20,13 +21,15 @@ export class Problem extends Error {
 }
 
 export async function call(method, path, { body, headers = {} } = {}) {
+  const isFile = body instanceof Blob;
+  const type = isFile ? body.type : "application/json";
   let answer, text;
   try {
     answer = await fetch(path, {
       method,
-      headers: body ? { "Content-Type": "application/json", ...headers } : headers,
-      body: body && JSON.stringify(body),
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      headers: body ? { "Content-Type": type, ...headers } : headers,
+      body: isFile ? body : body && JSON.stringify(body),
+      signal: AbortSignal.timeout(isFile ? FILE_WITHIN_MS : ANSWER_WITHIN_MS),
     });
     text = await answer.text();
   } catch {

@@ -1,14 +1,16 @@
 """What organisers change while a sale runs: at once, within what is held and sold, and in the log."""
 
 import asyncio
+import io
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from redis import Redis
 
 from app.infra.keys import key
@@ -56,6 +58,37 @@ def logged(stack: Stack, event_id: int) -> list[Row]:
 def change(api: httpx.Client, sale: OpenSale, revision: int | None = None, **what: Any) -> httpx.Response:
     headers = {"If-Match": f'"{revision}"'} if revision else {}
     return api.patch(f"{EVENTS}/{sale.sale.slug}", json=what, headers=headers)
+
+
+def test_a_picture_is_shown_under_a_name_for_ever_and_what_is_none_is_refused(
+    api: httpx.Client, sale: OpenSale
+) -> None:
+    path = f"{EVENTS}/{sale.sale.slug}"
+    for sent, says in (
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "JPEG, PNG or WebP"),
+        (b"PK\x03\x04" + bytes(100), "JPEG, PNG or WebP"),
+    ):
+        told = refused(api.put(f"{path}/picture", content=sent), 422, "invalid")
+        assert says in told["detail"]
+    with suppress(httpx.WriteError):  # refused by its length, before it has come
+        told = refused(api.put(f"{path}/picture", content=bytes(50_000_000)), 413, "too_large")
+        assert "8,388,608 bytes" in told["detail"]
+    assert api.get(f"{path}/settings").json()["picture"] is None
+
+    shown = []
+    for colour in ("red", "blue"):
+        written = io.BytesIO()
+        Image.new("RGB", (400, 300), colour).save(written, "PNG")
+        answer = api.put(f"{path}/picture", content=written.getvalue())
+        assert answer.status_code == httpx.codes.OK, answer.text
+        shown.append(answer.json()["picture"])
+        got = api.get(shown[-1])
+        assert (got.status_code, got.headers["content-type"]) == (httpx.codes.OK, "image/jpeg")
+        assert "immutable" in got.headers["cache-control"]
+        until(lambda: api.get(f"/api/v1/events/{sale.sale.slug}").json()["picture"] == shown[-1])
+    assert shown[0] != shown[1]
+    assert api.delete(f"{path}/picture").json()["picture"] is None
+    assert api.get(f"/pictures/{'0' * 64}.jpg").status_code == httpx.codes.NOT_FOUND
 
 
 def test_stock_is_added_and_withdrawn_never_below_what_is_held_and_sold(
