@@ -55,7 +55,9 @@ def keep_choice(request: Request, answer: Response) -> None:
 
 
 def choices(request: Request, reads: Language) -> list[Choice]:
-    """The same address in every language."""
+    """The same address in every language; none where it cannot be asked for again."""
+    if request.method not in ("GET", "HEAD"):
+        return []
     rest = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
     return [
         Choice(language, f"?{urlencode([*rest, (PARAMETER, language.code)])}", language is reads)

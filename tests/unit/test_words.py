@@ -5,14 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+from html import unescape
 
 import pytest
+from starlette.requests import Request
 
 from app.units import CURRENCIES
 from app.web.buyer.view import view_of
 from app.web.languages import accepted
 from app.web.problems import KINDS
-from app.web.rendering import words_in
+from app.web.rendering import buyers_page, words_in
 from app.words import ENGLISH, LANGUAGES, Language, Text, Words, catalogue, to_ms
 from tests.world.machine import ROOT
 
@@ -66,6 +68,29 @@ def test_every_language_has_the_problems_that_buyers_meet() -> None:
 )
 def test_the_first_language_that_a_browser_asks_for_and_there_is(header: str, code: str) -> None:
     assert accepted(header).code == code
+
+
+def asked(method: str, query: str, **headers: str) -> str:
+    """The page about an unknown order, with its headers, as one text."""
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": "/x", "query_string": query.encode(), "headers": raw}
+    answer = buyers_page(Request(scope), "buyer/unknown_order.html", 404)
+    told = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
+    return unescape(told + bytes(answer.body).decode())
+
+
+def test_a_page_leads_to_itself_in_each_language_and_the_choice_is_kept() -> None:
+    chosen = asked("GET", "key=a%26b&lang=ar&lang=zz", accept_language="zh")
+    assert 'href="?key=a%26b&lang=zh-Hans"' in asked("GET", "key=a%26b&lang=zz", accept_language="zh")
+    assert "set-cookie" not in asked("GET", "lang=zz", accept_language="zh")
+    kept = asked("GET", "lang=ar")
+    assert "set-cookie: tc_lang=ar; " in kept
+    assert "content-language: ar\n" in kept
+    assert "vary: accept-language, cookie\n" in kept
+    assert '<html lang="ar" dir="rtl">' in asked("GET", "", cookie="tc_lang=ar", accept_language="zh")
+    assert '<html lang="zh-Hans" dir="ltr">' in asked("GET", "", cookie="tc_lang=<x>", accept_language="zh")
+    assert '<html lang="zh-Hans" dir="ltr">' in chosen, "the last one counts, and is none of ours"
+    assert "?lang=" not in asked("POST", ""), "which nobody can ask for again"
 
 
 def told_by_script(language: Language) -> dict[str, list[object]]:
