@@ -42,7 +42,7 @@ from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
 from app.web import callbacks, documents, explanations, health, mailbox, pictures
 from app.web import door as scanner
-from app.web.admin import account, door, event_pages, reconciliation, session
+from app.web.admin import account, door, event_pages, people, people_pages, reconciliation, session
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
@@ -111,6 +111,15 @@ API = router(
     resource("/admin/orders/{order_id}", GET=admin_orders.get_admin_order),
     resource("/admin/orders/{order_id}/contact", DELETE=admin_orders.delete_contact),
     resource("/admin/orders/{order_id}/notes", POST=admin_orders.post_note),
+    resource("/admin/people", GET=people.get_people),
+    resource("/admin/people/{name}", GET=people.get_person, DELETE=people.delete_person),
+    resource("/admin/people/{name}/role", PUT=people.put_role),
+    resource("/admin/people/{name}/sessions", DELETE=people.delete_sessions),
+    resource("/admin/people/{name}/factor", DELETE=people.delete_factor),
+    resource("/admin/invitations", POST=people.post_invitation),
+    resource("/admin/invitations/{invitation_id}", DELETE=people.delete_invitation),
+    resource("/admin/keys", GET=people.get_keys, POST=people.post_key),
+    resource("/admin/keys/{key_id}", DELETE=people.delete_key),
     resource("/admin/dlq", GET=admin_orders.get_dlq),
     resource("/admin/dlq/replay", POST=admin_orders.post_replay),
     resource("/admin/events/{slug}/settings", GET=admin_events.get_settings),
@@ -185,6 +194,9 @@ ROUTES = [
     resource("/admin/orders/{order_id}", GET=event_pages.order_page),
     resource("/admin/account", GET=account.account_page, POST=account.begin_factor),
     resource("/admin/account/factor/end", POST=account.end_own_factor),
+    resource("/admin/people", GET=people_pages.people_page),
+    resource("/admin/people/{name}", GET=people_pages.person_page),
+    resource("/admin/invitations/{secret}", GET=people_pages.invitation_page, POST=people_pages.accept_form),
     resource("/admin/new", GET=event_pages.new_event_page),
 ]
 

@@ -32,7 +32,8 @@ from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.orders.rebuild import Overtaken, UnderWay
-from app.organisers.accounts import BadName, BadPassword
+from app.organisers.accounts import BadName, BadPassword, LastOwner
+from app.organisers.invitations import BadInvitation
 from app.organisers.keys import BadKey
 from app.sale.catalog import InvalidEvent
 from app.sale.events import NotOpen, UnknownEvent
@@ -61,8 +62,10 @@ def _run() -> int:
     try:
         settings = Settings.from_environment({**local_stack().get("env", {}), **os.environ})
         answer, text = asyncio.run(arguments.do(settings, arguments))
-    except (BadSetting, Failed, BadName, BadPassword, BadKey, InvalidEvent) as error:
+    except (BadSetting, Failed, BadName, BadPassword, BadKey, BadInvitation, InvalidEvent) as error:
         return _fail(arguments, str(error))
+    except LastOwner:
+        return _fail(arguments, "Nobody else owns everything: give somebody that role first.")
     except UnknownEvent as error:
         return _fail(arguments, f"There is no event {error}.")
     except NotOpen:

@@ -17,14 +17,17 @@ from app.organisers.accounts import (
     set_role,
 )
 from app.organisers.factors import end_factor
+from app.organisers.invitations import DAYS, invite, list_invitations, withdraw
 from app.organisers.keys import create_key, list_keys, revoke_key
-from app.organisers.log import AdminLog, Deed
+from app.organisers.log import AdminLog, Deed, read_logins
 from app.organisers.sessions import end_sessions, list_sessions
+from app.outbound.inviting import link_of
 from app.sale.events import find_event
 from app.settings import Settings
 from app.units import iso, to_ms
 
 COMMAND_LINE = "The command line"
+MOST_LOGINS = 100
 
 
 def add(commands: Commands) -> None:
@@ -60,6 +63,22 @@ def add(commands: Commands) -> None:
         "ticketcraze admin end-factor kim",
     )
     lost.add_argument("user", metavar="NAME")
+    invited = admins.add(
+        "invite",
+        "Invites somebody by mail: they choose a name and a password themselves.",
+        _invite,
+        "ticketcraze admin invite kim@example.com --role box_office --event night-of-lights",
+    )
+    invited.add_argument("email", metavar="EMAIL")
+    invited.add_argument("--role", choices=ROLES, required=True, help="what they may do")
+    invited.add_argument("--event", metavar="SLUG", help="in this event alone")
+    admins.add("invitations", "Lists the invitations that stand.", _invitations, "ticketcraze admin invitations")
+    admins.add(
+        "withdraw", "Ends an invitation.", _withdraw, "ticketcraze admin withdraw 0123456789ab"
+    ).add_argument("id", metavar="ID", help="as `invitations` has it")
+    admins.add(
+        "logins", "Lists who signed in, or tried to.", _logins, "ticketcraze admin logins --user kim"
+    ).add_argument("--user", metavar="NAME", help="only this one")
     for name, does, do in (
         ("remove", "Removes an admin and ends their sessions.", _remove),
         ("sign-out", "Ends all sessions of an admin.", _sign_out),
@@ -138,6 +157,43 @@ async def _revoke_key(settings: Settings, arguments: argparse.Namespace) -> Answ
     return {"id": arguments.id}, f"{arguments.id} is revoked."
 
 
+async def _invite(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event_id = (await find_event(database, arguments.event)).id if arguments.event else EVERY_EVENT
+        id_, secret = await invite(database, arguments.email, arguments.role, event_id, None)
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "invited", event_id, id_, became=arguments.role))
+    link = link_of(settings.public_url, secret)
+    made = {"id": id_, "email": arguments.email, "role": arguments.role, "event": arguments.event, "link": link}
+    return made, f"{arguments.email} gets a mail with this link, good once, for {DAYS} days:\n{link}"
+
+
+async def _invitations(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database:
+        found = [_in_json(row) for row in await list_invitations(database)]
+    lines = [
+        f"{i['id']}  {i['email']:<32} {i['role']:<12} {i['slug'] or 'every event':<24} until {i['expires_at']}"
+        f"  mail {i.get('mail', 'unknown').lower()}"
+        for i in found
+    ]
+    return {"invitations": found}, "\n".join(lines) or "Nobody is invited."
+
+
+async def _withdraw(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        if not await withdraw(database, arguments.id):
+            raise Failed(f"There is no invitation {arguments.id}.")
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "invitation withdrawn", subject=arguments.id))
+    return {"id": arguments.id}, f"{arguments.id} is good no more."
+
+
+async def _logins(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    who = canonical_name(arguments.user) if arguments.user else None
+    async with open_database(settings) as database:
+        found = [{**row, "at": iso(to_ms(row["at"]))} for row in await read_logins(database, who, MOST_LOGINS)]
+    lines = [f"{r['at']}  {r['who']:<32} {r['action']:<16} {r['address']}" for r in found]
+    return {"logins": found}, "\n".join(lines) or "Nobody signed in yet."
+
+
 async def _end_factor(settings: Settings, arguments: argparse.Namespace) -> Answer:
     name = canonical_name(arguments.user)
     async with open_database(settings) as database, open_redis(settings) as redis:
@@ -175,16 +231,18 @@ async def _sessions(settings: Settings, arguments: argparse.Namespace) -> Answer
 
 async def _remove(settings: Settings, arguments: argparse.Namespace) -> Answer:
     name = canonical_name(arguments.user)
-    async with open_database(settings) as database:
+    async with open_database(settings) as database, open_redis(settings) as redis:
         if not await remove_admin(database, name):
             raise Failed(f"There is no admin {name}.")
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "removed", subject=name))
     return {"user": name}, f"{name} is removed."
 
 
 async def _sign_out(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    async with open_database(settings) as database:
-        ended = await end_sessions(database, arguments.user)
     name = canonical_name(arguments.user)
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        ended = await end_sessions(database, name)
+        await AdminLog(redis, database).write(Deed(COMMAND_LINE, "signed out everywhere", subject=name))
     return {"user": name, "ended": ended}, f"{name}: {ended} sessions ended."
 
 

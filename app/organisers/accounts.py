@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.infra.mysql import Database, Row
+from app.infra.mysql import Connection, Database, Row
 from app.organisers.access import EVERY_EVENT, Role
 from app.units import now_ms, to_datetime
 
@@ -45,6 +45,10 @@ class BadPassword(ValueError):
     """Too short or too long to be a password."""
 
 
+class LastOwner(Exception):
+    """Somebody must be left who owns everything."""
+
+
 class TooBusy(Exception):
     """More passwords wait to be checked than may."""
 
@@ -52,6 +56,21 @@ class TooBusy(Exception):
 def canonical_name(text: str) -> str:
     """The one form of a name: " ADMIN" is "admin", and so it is in full-width letters."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def checked_name(text: str) -> str:
+    """The canonical form of a new admin's name. Raises BadName."""
+    name = canonical_name(text)
+    if not _NAME.fullmatch(name):
+        raise BadName("A name has up to 64 letters a-z, digits and . _ @ + -, and begins with a letter or digit.")
+    return name
+
+
+def checked_password(password: str) -> str:
+    """A new password, as it is. Raises BadPassword."""
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        raise BadPassword(f"A password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters.")
+    return password
 
 
 def hash_password(password: str) -> str:
@@ -119,11 +138,7 @@ async def ensure_admin(
     A new admin has `role` in every event; that of one who is there stays as it is. Returns the canonical name and
     what was done. Raises BadName or BadPassword.
     """
-    name = canonical_name(name)
-    if not _NAME.fullmatch(name):
-        raise BadName("A name has up to 64 letters a-z, digits and . _ @ + -, and begins with a letter or digit.")
-    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-        raise BadPassword(f"A password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters.")
+    name, password = checked_name(name), checked_password(password)
     before = await find_password(database, name)
     same = before is not None and check_password(password, before)
     if same and before and not is_outdated(before):
@@ -152,38 +167,59 @@ async def find_password(database: Database, name: str) -> str | None:
 async def set_role(database: Database, name: str, event_id: int, role: Role | None) -> bool:
     """Gives an admin a role in an event, or in every one, or takes it away; whether there is such an admin.
 
-    Web processes know it within two seconds.
+    Web processes know it within two seconds. Who is no owner any more has invited nobody. Raises LastOwner.
     """
     name = canonical_name(name)
     async with database.transaction() as connection:
-        if not await connection.fetch_one("SELECT name FROM admins WHERE name = %s FOR UPDATE", (name,)):
-            return False
-        await connection.execute("DELETE FROM admin_roles WHERE admin = %s AND event_id = %s", (name, event_id))
-        if role:
+        there = await connection.fetch_one("SELECT name FROM admins WHERE name = %s FOR UPDATE", (name,))
+        last = event_id == EVERY_EVENT and role != "owner" and await _is_last_owner(connection, name)
+        if there and not last:
             await connection.execute(
-                "INSERT INTO admin_roles (admin, event_id, role) VALUES (%s, %s, %s)", (name, event_id, role)
+                "DELETE FROM admin_roles WHERE admin = %s AND event_id = %s", (name, event_id)
             )
-    return True
+            if role:
+                await connection.execute(
+                    "INSERT INTO admin_roles (admin, event_id, role) VALUES (%s, %s, %s)", (name, event_id, role)
+                )
+            if event_id == EVERY_EVENT and role != "owner":
+                await connection.execute("DELETE FROM invitations WHERE invited_by = %s", (name,))
+    if last:
+        raise LastOwner
+    return there is not None
 
 
-async def list_roles(database: Database) -> list[Row]:
-    """Who has which role where: admin, role, and the event's id and slug (0 and NULL: every event)."""
+async def _is_last_owner(connection: Connection, name: str) -> bool:
+    owners = await connection.fetch_all(
+        "SELECT admin FROM admin_roles WHERE event_id = %s AND role = 'owner' FOR UPDATE", (EVERY_EVENT,)
+    )
+    return [row["admin"] for row in owners] == [name]
+
+
+async def list_roles(database: Database, name: str | None = None) -> list[Row]:
+    """Who has which role where, or one's roles: admin, role, the event's id and slug (0, NULL: every event)."""
     return await database.fetch_all(
         "SELECT r.admin, r.role, r.event_id, e.slug FROM admin_roles r LEFT JOIN events e ON e.id = r.event_id"
-        " ORDER BY r.admin, r.event_id LIMIT 5000"
+        " WHERE (%s IS NULL OR r.admin = %s) ORDER BY r.admin, r.event_id LIMIT 5000",
+        (name, name),
     )
 
 
-async def list_admins(database: Database) -> list[Row]:
-    """Name, when created, and how many sessions there are, of each admin."""
+async def list_admins(database: Database, name: str | None = None) -> list[Row]:
+    """Of each admin, or of one: name, when created, how many sessions, whether there is a second factor."""
     return await database.fetch_all(
-        "SELECT name, created_at, (SELECT COUNT(*) FROM admin_sessions WHERE admin = name) AS sessions"
-        " FROM admins ORDER BY name"
+        "SELECT name, created_at, (SELECT COUNT(*) FROM admin_sessions WHERE admin = name) AS sessions,"
+        " EXISTS (SELECT 1 FROM admin_factors WHERE admin = name) AS second_factor"
+        " FROM admins WHERE (%s IS NULL OR name = %s) ORDER BY name LIMIT 1000",
+        (name, name),
     )
 
 
 async def remove_admin(database: Database, name: str) -> bool:
-    """Removes an admin and all their sessions; whether there was one."""
+    """Removes an admin with their sessions, keys and invitations; whether there was one. Raises LastOwner."""
+    name = canonical_name(name)
     async with database.transaction() as connection:
-        await connection.execute("DELETE FROM admin_sessions WHERE admin = %s", (canonical_name(name),))
-        return bool(await connection.execute("DELETE FROM admins WHERE name = %s", (canonical_name(name),)))
+        last = await _is_last_owner(connection, name)
+        removed = not last and await connection.execute("DELETE FROM admins WHERE name = %s", (name,))
+    if last:
+        raise LastOwner
+    return bool(removed)

@@ -19,6 +19,7 @@ DAY_MS = 86_400_000
 
 KEY_PREFIX = "tck_"
 _KEY = re.compile(rf"{KEY_PREFIX}([0-9a-f]{{12}})_[A-Za-z0-9_-]{{43}}")
+_ID = re.compile(r"[0-9a-f]{12}")
 _NAME = re.compile(r"[\w][\w .:@+-]{0,63}")
 
 
@@ -91,15 +92,16 @@ async def create_key(
 async def list_keys(database: Database, admin: str | None = None) -> list[Row]:
     """The keys that stand, of one admin or of all, newest first: who, what for, and when. Never the secret."""
     return await database.fetch_all(
-        "SELECT id, admin, name, scopes, event_id, created_at, last_used_at, expires_at FROM api_keys"
-        " WHERE expires_at > %s AND (%s IS NULL OR admin = %s) ORDER BY created_at DESC, id LIMIT 1000",
+        "SELECT k.id, k.admin, k.name, k.scopes, k.event_id, e.slug, k.created_at, k.last_used_at, k.expires_at"
+        " FROM api_keys k LEFT JOIN events e ON e.id = k.event_id"
+        " WHERE k.expires_at > %s AND (%s IS NULL OR k.admin = %s) ORDER BY k.created_at DESC, k.id LIMIT 1000",
         (to_datetime(now_ms()), admin, admin),
     )
 
 
 async def revoke_key(database: Database, id_: str, admin: str | None = None) -> bool:
     """Ends a key, of this admin or of anyone; two seconds later no process takes it. Whether there was one."""
-    return bool(
+    return _ID.fullmatch(id_) is not None and bool(
         await database.execute(
             "DELETE FROM api_keys WHERE id = %s AND (%s IS NULL OR admin = %s)", (id_, admin, admin)
         )

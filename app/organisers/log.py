@@ -12,7 +12,7 @@ from asyncmy.errors import MySQLError
 from redis.asyncio import Redis
 
 from app.ids import new_id
-from app.infra.mysql import Database, DatabaseUnavailable, Row
+from app.infra.mysql import Database, DatabaseUnavailable, Row, in_list
 from app.units import now_ms, to_datetime
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 WAITING: Final = "tc:admin-log"  # stream: lines that are not in the books yet
 MOST_WAITING: Final = 10_000
 AT_ONCE: Final = 200
+SIGNING_IN: Final = ("signed in", "wrong password", "wrong code")
 _MOST_TEXT = 60_000  # bytes: what TEXT holds, with room to spare
 
 
@@ -111,4 +112,13 @@ async def read_log_of(database: Database, who: str, most: int) -> list[Row]:
         "SELECT seq, at, who, address, event_id, action, subject FROM admin_log WHERE who = %s"
         " ORDER BY seq DESC LIMIT %s",
         (who, most),
+    )
+
+
+async def read_logins(database: Database, who: str | None, most: int) -> list[Row]:
+    """The newest lines about signing in, of one person or of everybody."""
+    return await database.fetch_all(
+        "SELECT at, who, address, action FROM admin_log WHERE event_id = 0 AND (%s IS NULL OR who = %s)"  # noqa: S608
+        f" AND action IN {in_list(SIGNING_IN)} ORDER BY seq DESC LIMIT %s",
+        (who, who, *SIGNING_IN, most),
     )

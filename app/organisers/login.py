@@ -120,6 +120,10 @@ class Login:
         )
         return SignedIn(name, secret)
 
+    async def hash(self, password: str) -> str:
+        """The hash of a new password. Raises TooBusy."""
+        return await self._checks.hash(password)
+
     async def _rehash(self, name: str, password: str, before: str) -> str:
         """Replaces the hash of a right password, unless it was changed meanwhile; the hash to go on with."""
         after = await self._checks.hash(password)

@@ -227,12 +227,16 @@ async def end_sessions(database: Database, admin: str) -> int:
     return await database.execute("DELETE FROM admin_sessions WHERE admin = %s", (canonical_name(admin),))
 
 
-async def list_sessions(database: Database) -> list[Row]:
-    """The sessions that stand: admin, created_at, last_seen_at, expires_at, address, user_agent; newest first."""
+async def list_sessions(database: Database, admin: str | None = None) -> list[Row]:
+    """The sessions that stand, of one admin or of all, newest first.
+
+    Each has admin, created_at, last_seen_at, expires_at, address, user_agent.
+    """
     return await database.fetch_all(
         "SELECT admin, created_at, last_seen_at, expires_at, address, user_agent FROM admin_sessions"
-        " WHERE expires_at > %s AND last_seen_at > %s ORDER BY created_at DESC LIMIT 1000",
-        (to_datetime(now_ms()), to_datetime(now_ms() - IDLE_SECONDS * 1000)),
+        " WHERE expires_at > %s AND last_seen_at > %s AND (%s IS NULL OR admin = %s)"
+        " ORDER BY created_at DESC LIMIT 1000",
+        (to_datetime(now_ms()), to_datetime(now_ms() - IDLE_SECONDS * 1000), admin, admin),
     )
 
 

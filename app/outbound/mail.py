@@ -121,14 +121,8 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
         "all_tickets": len(with_tickets),
         **msgspec.json.decode(message.body),
     }
-    mail = EmailMessage(policy=SMTP)
-    name, address = parseaddr(sender)
-    mail["From"] = Address(name, addr_spec=address)
-    mail["To"] = Address(addr_spec=letter.email)
-    mail["Subject"] = said["subject"] = subject_of(message.kind, event, letter.language)
-    mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at_ms // 1000, UTC))
-    mail["Message-ID"] = f"<{message.id}.{message.created_at_ms}@{address.partition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
+    said["subject"] = subject_of(message.kind, event, letter.language)
+    mail = addressed(message, sender, letter.email, said["subject"])
     templates = TEMPLATES[letter.language.code]
     mail.set_content(templates.get_template(f"{message.kind}.txt").render(said))
     mail.add_alternative(templates.get_template(f"{message.kind}.html").render(said), subtype="html")
@@ -141,6 +135,19 @@ async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str
     if with_tickets and event.starts_at_ms is not None:
         mail.add_attachment(calendar(event, sale), maintype="text", subtype="calendar", filename="event.ics")
     mail["Content-Language"] = letter.language.code  # of the whole: parts that come later would take it
+    return mail
+
+
+def addressed(message: Message, sender: str, email: str, subject: str) -> EmailMessage:
+    """A mail with its headers, and nothing in it yet."""
+    mail = EmailMessage(policy=SMTP)
+    name, address = parseaddr(sender)
+    mail["From"] = Address(name, addr_spec=address)
+    mail["To"] = Address(addr_spec=email)
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at_ms // 1000, UTC))
+    mail["Message-ID"] = f"<{message.id}.{message.created_at_ms}@{address.partition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 

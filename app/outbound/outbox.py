@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.ids import new_id
+from app.ids import ID, new_id
 from app.infra.mysql import Connection, Database, in_list
 from app.units import to_datetime, to_ms
 
@@ -127,6 +127,8 @@ async def hold_back(connection: Connection, messages: Sequence[Message], until_m
 
 async def resend(database: Database, message_id: str, at_ms: int, webhook_id: int | None = None) -> bool:
     """Sends a message that ended once more, with a new time to try; whether there is such one, of this webhook."""
+    if not ID.fullmatch(message_id):
+        return False
     async with database.connection() as connection:
         return await due_again(connection, message_id, at_ms, webhook_id)
 
@@ -188,6 +190,8 @@ async def list_messages(
     most: int = 100,
 ) -> list[Message]:
     """The newest messages, of one webhook, one order or one status where given."""
+    if order_id is not None and not ID.fullmatch(order_id):
+        return []
     async with database.connection() as connection:
         return await read_messages(
             connection,
@@ -199,6 +203,8 @@ async def list_messages(
 
 async def attempts_of(database: Database, message_id: str) -> list[dict[str, Any]]:
     """Every attempt at a message, oldest first: when, how long it took, what came of it."""
+    if not ID.fullmatch(message_id):
+        return []
     return await database.fetch_all(
         "SELECT attempt, at, took_ms, outcome FROM message_attempts WHERE message_id = %s ORDER BY attempt",
         (message_id,),

@@ -9,12 +9,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.message import EmailMessage
 
 from app.infra.http_client import HttpFailed
 from app.infra.mysql import Database
 from app.infra.outward import Forbidden, Network, post
 from app.infra.smtp import MailDeferred, Mailer, MailRefused, MailUnavailable
-from app.outbound.mail import compose, read_letter
+from app.outbound.inviting import INVITED, Invitation, compose_invitation, forget_secret, read_invitation
+from app.outbound.mail import Letter, compose, read_letter
 from app.outbound.outbox import Message, claim, ended, failed, hold_back, pause_ms
 from app.outbound.webhooks import list_webhooks, signed
 from app.tickets.codes import TicketKeys
@@ -122,14 +124,18 @@ class Outbound:
 
     async def _mail(self, message: Message) -> bool:
         began_ms, works, why, for_good = self._clock(), True, "", False
-        letter = await read_letter(self._database, message, self._public_url)
+        letter: Letter | Invitation | None
+        if message.kind == INVITED:
+            letter = await read_invitation(self._database, message)
+        else:
+            letter = await read_letter(self._database, message, self._public_url)
         if letter is None:
             await self._end(message, "SKIPPED", "nobody is to be told any more", began_ms)
             return True
         try:
-            mail = await compose(letter, self._keys, self._sender, self._public_url)
+            mail = await self._compose(letter)
         except Exception as error:  # whatever it is, it is this one's own trouble, and holds nobody up
-            log.exception("mail %s about order %s cannot be written", message.id, message.order_id)
+            log.exception("mail %s about %s cannot be written", message.id, message.order_id or message.kind)
             await self._fail(message, f"it cannot be written: {type(error).__name__}", began_ms)
             return True
         try:
@@ -141,14 +147,21 @@ class Outbound:
         except MailRefused as error:
             why, for_good = str(error), True
         if for_good:
-            log.warning("mail %s about order %s is refused for good", message.id, message.order_id)
+            log.warning("mail %s about %s is refused for good", message.id, message.order_id or message.kind)
             await self._end(message, "FAILED", why, began_ms)
         elif why:
             await self._fail(message, why, began_ms)
         else:
-            told = [ticket.id for ticket in letter.tickets] if message.kind == "order.confirmed" else []
+            told = []
+            if isinstance(letter, Letter) and message.kind == "order.confirmed":
+                told = [ticket.id for ticket in letter.tickets]
             await self._end(message, "SENT", "sent", began_ms, told)
         return works
+
+    async def _compose(self, letter: Letter | Invitation) -> EmailMessage:
+        if isinstance(letter, Invitation):
+            return compose_invitation(letter, self._sender, self._public_url)
+        return await compose(letter, self._keys, self._sender, self._public_url)
 
     async def _call(self, message: Message) -> bool:
         began_ms = self._clock()
@@ -179,6 +192,8 @@ class Outbound:
         at_ms = self._clock()
         async with self._database.transaction() as connection:
             await ended(connection, message, status, outcome, began_ms, at_ms)
+            if message.kind == INVITED and status == "SENT":
+                await forget_secret(connection, message)
             for ticket_id in told:
                 await connection.execute(
                     "UPDATE tickets SET mailed_at = %s WHERE id = %s AND status <> 'VOID'",

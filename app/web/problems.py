@@ -16,6 +16,7 @@ from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.orders.reservations import Refused
+from app.organisers.accounts import LastOwner
 from app.sale.events import UnknownEvent
 from app.sale.waiting_room import BadCode, CodeUsed, NotJoined, SaleClosed, WaitingRoomFull
 from app.units import iso
@@ -292,6 +293,12 @@ KINDS = {
             "Close it first: what is archived is on no list any more.",
         ),
         Kind(
+            "last_owner",
+            409,
+            "Somebody must be left who owns everything.",
+            "Give somebody else the role of an owner in every event first.",
+        ),
+        Kind(
             "not_a_draft",
             409,
             "Only a draft can be published or deleted.",
@@ -494,6 +501,7 @@ PROBLEMS: dict[type[Exception], str] = {
     WaitingRoomFull: "busy",
     BadCode: "bad_code",
     CodeUsed: "code_used",
+    LastOwner: "last_owner",
 }
 
 

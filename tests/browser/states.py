@@ -283,6 +283,10 @@ class World:
         credentials = {"user": admin["user"], "password": admin["password"]}
         with api(self.stack) as client:
             session = str(client.post("/admin/sessions", json=credentials).json()["token"])
+            client.headers["Authorization"] = f"Bearer {session}"
+            invited = {"email": "kim@example.com", "role": "viewer", "event": sale.slug}
+            invitation = str(client.post("/admin/invitations", json=invited).json()["link"])
+            client.post("/admin/keys", json={"name": "the shop's own", "scopes": ["read"]})
         at = f"/admin/events/{sale.slug}"
         yield State("dashboard", at, admin=session)
         yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
@@ -294,6 +298,9 @@ class World:
         yield State("new event", "/admin/new", admin=session)
         yield State("account", "/admin/account", admin=session)
         yield State("sales", "/admin", admin=session)
+        yield State("people", "/admin/people", admin=session)
+        yield State("a person", f"/admin/people/{admin['user']}", admin=session)
+        yield State("invited", urlsplit(invitation).path)
         yield State("login", "/admin/login")
         yield State("at the door", f"/door/{sale.slug}")
         yield State("not found", "/nothing")

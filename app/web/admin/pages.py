@@ -41,7 +41,7 @@ async def events_page(request: Request, admin: Admin) -> Response:
                 "held": sum(s.held for s in stock.values()),
             }
         )
-    return page("admin/events.html", events=rows, may_create=admin.may("run"))
+    return page("admin/events.html", events=rows, may_create=admin.may("run"), owns=admin.may("own"))
 
 
 @allowed("view", page=True)

@@ -15,6 +15,7 @@ const KINDS = {
   whole: Number,
   optional: (text) => (text === "" ? null : Number(text)),
   money: minor,
+  list: (text) => text.split(" "),
   "optional-money": (text) => (text === "" ? undefined : minor(text)),
   time: (text) => (text ? `${text}Z` : null),
 };
@@ -73,11 +74,21 @@ function showDifferences(form, event) {
   $("[data-differences]", form).replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
 }
 
+// What is shown this once, in place of the form that asked for it.
+function reveal(form, text) {
+  const box = $("[data-revealed]", form);
+  $("code", box).textContent = text;
+  for (const part of form.children) part.hidden = part !== box && part.tagName !== "H2";
+  box.hidden = false;
+  $("a", box).focus();
+}
+
 function settle(form, answer) {
   for (const control of controls(form)) if ("was" in control.dataset) control.dataset.was = control.value;
   if (answer?.revision) form.dataset.revision = answer.revision;
   const hints = $("[data-hints]");
   if (hints && answer?.hints) hints.replaceChildren(...answer.hints.map((hint) => Object.assign(document.createElement("li"), { textContent: hint })));
+  if ("reveals" in form.dataset) return reveal(form, answer[form.dataset.reveals]);
   $("[data-done]", form).textContent = phrase("form.done");
 }
 
