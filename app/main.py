@@ -42,7 +42,7 @@ from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
 from app.web import callbacks, documents, explanations, health, mailbox, pictures
 from app.web import door as scanner
-from app.web.admin import account, door, event_pages, people, people_pages, reconciliation, session
+from app.web.admin import account, door, event_pages, people, people_pages, reconciliation, rehearsals, session
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
@@ -105,6 +105,7 @@ API = router(
     resource("/admin/events/{slug}/trouble", GET=admin_orders.get_trouble),
     resource("/admin/events/{slug}/reconciliation", GET=reconciliation.get_reconciliation),
     resource("/admin/events/{slug}/reconciliation/mend", POST=reconciliation.post_mend),
+    resource("/admin/events/{slug}/rehearsals", GET=rehearsals.get_rehearsals, POST=rehearsals.post_rehearsal),
     resource("/admin/events/{slug}/export/{export}", GET=admin_orders.get_export),
     resource("/admin/events/{slug}/buyers", GET=admin_orders.get_buyers),
     resource("/admin/events/{slug}/buyers/{buyer_id}", DELETE=admin_orders.delete_buyer),
@@ -190,6 +191,7 @@ ROUTES = [
     resource("/admin/events/{slug}/trouble", GET=event_pages.trouble_page),
     resource("/admin/events/{slug}/settings", GET=event_pages.settings_page),
     resource("/admin/events/{slug}/log", GET=event_pages.log_page),
+    resource("/admin/events/{slug}/rehearsals", GET=rehearsals.rehearsals_page),
     resource("/admin/events/{slug}/verdict", GET=event_pages.verdict_page),
     resource("/admin/orders/{order_id}", GET=event_pages.order_page),
     resource("/admin/account", GET=account.account_page, POST=account.begin_factor),

@@ -98,6 +98,7 @@ class Settings:
     max_connections: int  # of one host's web processes; 0: as many as they may open files
     connections_per_address: int  # on one host, of one IPv4 address or IPv6 /64; 0: half of all
     web_processes: int  # of one host
+    rehearsal_buyers: int  # of a rehearsal that an organiser asks for; 0: none may be asked for
     overload_lag_ms: int  # how late a web process's event loop may be, on average, before arrivals wait
     overload_outbox: int  # orders on their way to the books, before arrivals wait
     overload_books_seconds: int  # how long the oldest of them may be on its way, before admission slows
@@ -167,6 +168,9 @@ class Settings:
             overload_lag_ms=read.whole("OVERLOAD_LAG_MS", 400, 1, 60_000),
             overload_outbox=read.whole("OVERLOAD_OUTBOX", 10_000, 1, 10_000_000),
             overload_books_seconds=read.whole("OVERLOAD_BOOKS_SECONDS", 10, 1, 3_600),
+            rehearsal_buyers=read.whole(
+                "REHEARSAL_BUYERS", 0 if environment == "production" else 2_000, 0, 20_000
+            ),
             web_processes=read.whole("WEB_PROCESSES", cores(), 1, 64),
             max_connections=read.whole("MAX_CONNECTIONS", 0, 0, 1_000_000),
             connections_per_address=read.whole("CONNECTIONS_PER_ADDRESS", 0, 0, 1_000_000),

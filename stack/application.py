@@ -25,7 +25,7 @@ ADMIN_USER = "admin"
 HEALTH_PATHS = {"web": "/readyz", "sandbox": "/healthz"}
 
 # The application's limits that are worth knowing of a stack, where they are given.
-LIMITS = ("SMTP_URL", "MAIL_FROM", "JOIN_LIMIT", "TRUSTED_PROXIES", "WEB_PROCESSES")
+LIMITS = ("SMTP_URL", "MAIL_FROM", "JOIN_LIMIT", "TRUSTED_PROXIES", "WEB_PROCESSES", "REHEARSAL_BUYERS")
 
 DEMO_TICKETS = 220
 COMMAND_LIMIT_SECONDS = 60
@@ -56,6 +56,7 @@ SECRETS_OF = {
     | {"SECRET_KEY", "SECRET_KEYS", "TICKET_KEYS", "SANDBOX_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET"},
     "refunds": SERVERS | PROVIDERS,
     "reconcile": SERVERS | PROVIDERS,
+    "rehearsals": SERVERS | {"SANDBOX_API_KEY"},
     "sandbox": {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"},
     "crowd": frozenset[str](),
 }

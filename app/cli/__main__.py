@@ -27,8 +27,9 @@ from app.cli import (
     status,
     verify,
 )
-from app.cli.command import Commands, Failed, local_stack
+from app.cli.command import Commands, Failed
 from app.infra.kafka import KafkaUnavailable
+from app.infra.local_stack import local_stack
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.orders.rebuild import Overtaken, UnderWay

@@ -1,10 +1,7 @@
 """What every command is made of: a name, an example, and an answer for programs and for people."""
 
 import argparse
-import json
-import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
@@ -39,12 +36,3 @@ class Commands:
         added.add_argument("--json", action="store_true", help="answer with one line of JSON")
         added.set_defaults(do=do)
         return added
-
-
-def local_stack() -> dict[str, Any]:
-    """What `make run` wrote of the stack in STACK_DIR; empty without one."""
-    try:
-        found: dict[str, Any] = json.loads((Path(os.environ.get("STACK_DIR", ".stack")) / "run.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return found

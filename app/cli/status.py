@@ -4,7 +4,8 @@ import argparse
 
 import msgspec
 
-from app.cli.command import Answer, Commands, local_stack
+from app.cli.command import Answer, Commands
+from app.infra.local_stack import local_stack
 from app.settings import Settings
 from app.watch.status import read_status
 

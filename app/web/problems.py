@@ -293,6 +293,18 @@ KINDS = {
             "Close it first: what is archived is on no list any more.",
         ),
         Kind(
+            "no_rehearsals",
+            409,
+            "Rehearsals are not allowed here.",
+            "They pay in the sandbox, which production lacks; elsewhere REHEARSAL_BUYERS says how many may come.",
+        ),
+        Kind(
+            "rehearsed_already",
+            409,
+            "This event is being rehearsed, or is about to be.",
+            "Wait for the verdict of that one.",
+        ),
+        Kind(
             "last_owner",
             409,
             "Somebody must be left who owns everything.",

@@ -291,7 +291,7 @@ class World:
         yield State("dashboard", at, admin=session)
         yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
         self.rehearsed(sale)
-        for page in ("orders", "trouble", "settings", "log", "verdict"):
+        for page in ("orders", "trouble", "settings", "log", "rehearsals", "verdict"):
             yield State(page, f"{at}/{page}", admin=session)
         yield State("a buyer's data", f"{at}/buyers?q={odd}", admin=session)
         yield State("an order", f"/admin/orders/{odd}", admin=session)

@@ -67,6 +67,10 @@ FORMS = {
     "access_codes.code_hash": (HEX_64, "0a" * 32),
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
+    "invitations.id": (KEY_ID, "0123456789ab"),
+    "invitations.secret_hash": (HEX_64, "0a" * 32),
+    "asked_rehearsals.id": (KEY_ID, "0123456789ab"),
+    "asked_rehearsals.state": (WORD, "WAITING"),
     "figures.name": (FIGURE, "orders:PENDING"),
     "receipts.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "findings.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
@@ -88,6 +92,7 @@ OTHERWISE = {
     "admin_factors.admin": "utf8mb4_bin",
     "admin_recovery_codes.admin": "utf8mb4_bin",
     "api_keys.admin": "utf8mb4_bin",
+    "invitations.invited_by": "utf8mb4_bin",
 }
 
 

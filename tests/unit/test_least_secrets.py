@@ -37,8 +37,9 @@ def test_the_table() -> None:
     assert known("web") == SERVERS | signs | pays | hears | {"TICKET_KEYS"}
     assert known("refunds") == known("reconcile") == SERVERS | pays
     assert known("sandbox") == {"SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET"}
+    assert known("rehearsals") == SERVERS | {"SANDBOX_API_KEY"}
     assert known("crowd") == set()
-    for process in PROCESSES.keys() - {"web", "outbound", "refunds", "reconcile", "sandbox"}:
+    for process in PROCESSES.keys() - {"web", "outbound", "refunds", "reconcile", "rehearsals", "sandbox"}:
         assert known(process) == SERVERS, process
 
 

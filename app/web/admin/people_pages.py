@@ -1,5 +1,7 @@
 """The pages about people: who may do what, one of them closer, and where somebody who is invited comes in."""
 
+from typing import Any
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -28,7 +30,7 @@ from app.web.services import Services, services_of
 MOST_EVENTS = 200  # to choose from
 
 
-async def _choices(services: Services) -> dict[str, object]:
+async def _choices(services: Services) -> dict[str, Any]:
     events = await list_events(services.database, MOST_EVENTS, for_organisers=True)
     return {"events": [event for event in events if not event.archived], "roles": ROLES}
 
@@ -68,7 +70,7 @@ async def _invitation(request: Request, secret: str, *, name: str = "", error: s
         invitation = await find_invitation(services_of(request).database, secret)
     except InvitationGone:
         raise Problem("not_found", "This invitation was used already, withdrawn, or is too old.") from None
-    shown = {"name": name or canonical_name(invitation["email"]), "least": LEAST_PASSWORD}
+    shown: dict[str, Any] = {"name": name or canonical_name(invitation["email"]), "least": LEAST_PASSWORD}
     return page("admin/invitation.html", 422 if error else 200, invitation=invitation, error=error, **shown)
 
 
