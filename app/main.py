@@ -42,7 +42,17 @@ from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
 from app.web import callbacks, documents, explanations, health, mailbox, pictures
 from app.web import door as scanner
-from app.web.admin import account, door, event_pages, people, people_pages, reconciliation, rehearsals, session
+from app.web.admin import (
+    account,
+    blocks,
+    door,
+    event_pages,
+    people,
+    people_pages,
+    reconciliation,
+    rehearsals,
+    session,
+)
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
 from app.web.admin import money as admin_money
@@ -126,6 +136,8 @@ API = router(
     resource("/admin/events/{slug}/settings", GET=admin_events.get_settings),
     resource("/admin/events/{slug}/picture", PUT=admin_events.put_picture, DELETE=admin_events.delete_picture),
     resource("/admin/events/{slug}/admit", POST=admin_events.post_admit),
+    resource("/admin/events/{slug}/blocks", GET=blocks.get_blocks, POST=blocks.post_block),
+    resource("/admin/events/{slug}/unblock", POST=blocks.post_unblock),
     resource("/admin/events/{slug}/message", POST=admin_events.post_message),
     resource("/admin/events/{slug}/history", GET=admin_api.get_history),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),

@@ -37,6 +37,7 @@ CREATE TABLE events (
     overbooking_percent SMALLINT UNSIGNED NULL, -- passes for a hundred available tickets; NULL: as the setting has it
     description      TEXT           NULL, -- Markdown
     archived_at      DATETIME(3)    NULL, -- off the lists
+    blocked          TEXT           NULL, -- whom the organiser keeps out: app/sale/gates/blocks.py, as JSON
     retention_days   SMALLINT UNSIGNED NULL, -- so many days after it, what names its buyers is erased; NULL: never
     forgotten_at     DATETIME(3)    NULL, -- it was erased
     picture          CHAR(64)       CHARACTER SET ascii COLLATE ascii_bin NULL, -- the name of one in pictures

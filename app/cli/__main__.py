@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from app.cli import (
     admin,
+    block,
     code,
     dlq,
     event,
@@ -38,10 +39,26 @@ from app.organisers.invitations import BadInvitation
 from app.organisers.keys import BadKey
 from app.sale.catalog import InvalidEvent
 from app.sale.events import NotOpen, UnknownEvent
+from app.sale.gates.blocks import BadBlock
 from app.sale.waiting_room import SaleClosed
 from app.settings import BadSetting, Settings
 
-GROUPS = (event, code, purge, verify, rebuild, dlq, refunds, mend, outbound, status, migrate, admin, rehearse)
+GROUPS = (
+    event,
+    block,
+    code,
+    purge,
+    verify,
+    rebuild,
+    dlq,
+    refunds,
+    mend,
+    outbound,
+    status,
+    migrate,
+    admin,
+    rehearse,
+)
 
 
 def main() -> None:
@@ -63,7 +80,7 @@ def _run() -> int:
     try:
         settings = Settings.from_environment({**local_stack().get("env", {}), **os.environ})
         answer, text = asyncio.run(arguments.do(settings, arguments))
-    except (BadSetting, Failed, BadName, BadPassword, BadKey, BadInvitation, InvalidEvent) as error:
+    except (BadSetting, Failed, BadName, BadPassword, BadKey, BadInvitation, BadBlock, InvalidEvent) as error:
         return _fail(arguments, str(error))
     except LastOwner:
         return _fail(arguments, "Nobody else owns everything: give somebody that role first.")

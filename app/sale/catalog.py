@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Literal, cast
 
+from app.sale.gates.blocks import Blocked
 from app.sale.gates.rules import NO_GATES, Gates
 from app.units import CURRENCIES, MAX_MINOR
 
@@ -82,6 +83,7 @@ class Event:
     called_off_at_ms: int | None = None
     called_off_reason: str = ""
     gates: Gates = NO_GATES  # what is asked of those who join
+    blocked: Blocked = field(default_factory=dict)  # who is kept out
     revision: int = 1  # grows with every change by an organiser
     overbooking_percent: int | None = None  # passes for a hundred available tickets; None: as the setting has it
     description: str | None = None  # Markdown

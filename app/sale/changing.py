@@ -90,7 +90,7 @@ async def change_event(
     With a `revision`, only while the event still has it. In Redis it counts at once, for new passes and holds.
     Raises Changed, InvalidEvent, InUse, NotScheduled, SaleClosed, NotReady.
     """
-    async with database.lock(_lock_of(event)) as connection:
+    async with database.lock(lock_of(event)) as connection:
         before = await event_by_id(database, event.id)
         if revision is not None and revision != before.revision:
             raise Changed(before)
@@ -105,7 +105,7 @@ async def change_event(
         if is_in_redis:
             less = [sku for sku in after.skus if sku.id and sku.capacity < _of(before, sku.id).capacity]
             moved = {} if after.opens_at_ms == before.opens_at_ms else {"opens_at_ms": after.opens_at_ms}
-            await _configure(redis, before, moved, [replace(s, price_minor=_price(before, s)) for s in less])
+            await configure(redis, before, moved, [replace(s, price_minor=_price(before, s)) for s in less])
         try:
             async with connection.transaction():
                 after = await _write(connection, before, after, is_draft=is_draft)
@@ -114,11 +114,12 @@ async def change_event(
                 raise
             raise InvalidEvent("sku: each needs a name of its own") from None  # in any case, and with any accents
         if is_in_redis:
-            await _configure(redis, after, _fields(after), after.skus)
+            await configure(redis, after, _fields(after), after.skus)
     return before, after
 
 
-def _lock_of(event: Event) -> str:
+def lock_of(event: Event) -> str:
+    """What whoever changes an event holds meanwhile."""
     return f"ticketcraze.event.{event.id}"
 
 
@@ -162,7 +163,7 @@ def _fields(event: Event) -> dict[str, str | int]:
     return {"overbooking": "", **own}
 
 
-async def _configure(redis: Redis, event: Event, fields: Mapping[str, str | int], skus: Sequence[Sku]) -> None:
+async def configure(redis: Redis, event: Event, fields: Mapping[str, str | int], skus: Sequence[Sku]) -> None:
     """Runs app/lua/configure.lua. Raises InUse, NotScheduled, SaleClosed, NotReady."""
     if not fields and not skus:
         return
@@ -239,7 +240,7 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
 
 async def publish_event(database: Database, redis: Redis, event: Event) -> Event:
     """Puts a draft on sale: from now on it is seen, and its stock counted. Raises NotADraft."""
-    async with database.lock(_lock_of(event)) as connection:
+    async with database.lock(lock_of(event)) as connection:
         draft = await event_by_id(database, event.id)
         if draft.state != "draft":
             raise NotADraft
@@ -249,13 +250,13 @@ async def publish_event(database: Database, redis: Redis, event: Event) -> Event
             await connection.execute("UPDATE events SET state = 'scheduled' WHERE id = %s", (draft.id,))
         published = await event_by_id(database, draft.id)
         await put_on_sale(database, redis, published)
-        await _configure(redis, published, {"message": ""}, ())  # so that every process hears of it
+        await configure(redis, published, {"message": ""}, ())  # so that every process hears of it
         return published
 
 
 async def delete_draft(database: Database, event: Event) -> None:
     """Deletes an event that was never seen. Raises NotADraft."""
-    async with database.lock(_lock_of(event)) as connection:
+    async with database.lock(lock_of(event)) as connection:
         if (await event_by_id(database, event.id)).state != "draft":
             raise NotADraft
         async with connection.transaction():
@@ -276,7 +277,7 @@ async def admit_now(redis: Redis, event: Event, count: int) -> int:
 async def tell_everybody(redis: Redis, event: Event, message: str) -> None:
     """Shows a message to everybody who has the page of the sale open; "" takes it away. Raises NotReady."""
     check_not_over(event)
-    await _configure(redis, event, {"message": message}, ())
+    await configure(redis, event, {"message": message}, ())
 
 
 async def follow_books(database: Database, redis: Redis, event_ids: Sequence[int]) -> None:
@@ -295,10 +296,10 @@ async def follow_books(database: Database, redis: Redis, event_ids: Sequence[int
             and known == {sku.id: (sku.capacity, sku.price_minor) for sku in event.skus}
         ):
             continue
-        async with database.lock(_lock_of(event)):
+        async with database.lock(lock_of(event)):
             now = await event_by_id(database, event.id)
             try:
-                await _configure(redis, now, _fields(now), now.skus)
+                await configure(redis, now, _fields(now), now.skus)
             except (InUse, NotReady, SaleClosed) as error:
                 log.error("event %d: Redis cannot follow the books: %r", event.id, error)
             else:

@@ -28,6 +28,7 @@ from app.sale.catalog import (
     check_event,
     parse_stock,
 )
+from app.sale.gates.blocks import blocked_of
 from app.sale.gates.rules import NO_GATES, Gates, gates_of, text_of
 from app.sale.waiting_room import SaleClosed
 from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
@@ -291,6 +292,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             purged=row["purged_at"] is not None,
             epoch=row["epoch"],
             gates=gates_of(row["gates"]),
+            blocked=blocked_of(row["blocked"]),
             starts_at_ms=to_ms(row["starts_at"]) if row["starts_at"] else None,
             doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
             venue=row["venue"],

@@ -40,8 +40,10 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None, asked:
     check_not_over(event)
     if services.pressure.is_shut and (buyer is None or event.id not in buyer.numbers):
         raise Problem("busy", "So many people are arriving that the door opens in turns.")
+    refuse_blocked(request, event, buyer)
     passed = await pass_gates(request, event, buyer, asked)
     buyer = passed.buyer or await _stranger(request, event)
+    refuse_blocked(request, event, buyer)  # whose account says who they are
     settings = services.settings
     if event.id in buyer.numbers:  # Redis may have lost the place
         await come_back(services.redis, event.id, [(buyer.id, buyer.numbers[event.id])])
@@ -61,6 +63,15 @@ async def join_event(request: Request, event: Event, buyer: Buyer | None, asked:
             detail = f"{waiting_room.WRONG_CODES} wrong codes a minute may be tried from one address."
         raise Problem("too_many", detail, retry_seconds=ceil(error.retry_ms / 1000)) from None
     return services.tokens.of_buyer(buyer.standing_at(event.id, place.standing)), place
+
+
+def refuse_blocked(request: Request, event: Event, buyer: Buyer | None) -> None:
+    """Raises Problem `blocked` for whom the organiser keeps out, by their id or the address they come from."""
+    if not event.blocked:
+        return
+    address = address_prefix(address_of(request, services_of(request).settings.trusted_proxies))
+    if address in event.blocked or (buyer and buyer.id in event.blocked):
+        raise Problem("blocked")
 
 
 async def _stranger(request: Request, event: Event) -> Buyer:

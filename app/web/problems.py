@@ -104,6 +104,13 @@ KINDS = {
             " takes. An owner can give it.",
         ),
         Kind(
+            "blocked",
+            403,
+            "The organiser does not let you in.",
+            "It is this buyer, or the address that you come from. What you ordered stays yours. If you think it is"
+            " a mistake, ask the organiser.",
+        ),
+        Kind(
             "captcha_required",
             403,
             "Joining this sale takes a captcha.",

@@ -233,11 +233,11 @@ def test_an_owner_invites_somebody_gives_them_another_role_and_removes_them(
     confirm(page)
     page.wait_for_url("**/admin/people")
     expect(page.get_by_test_id("people")).not_to_contain_text(slug)
-    page.fill("#key-name", "shop")
+    page.fill("#key-name", slug)
     page.get_by_test_id("make").click()
     expect(page.get_by_test_id("key")).to_contain_text("tck_")
     page.reload()
-    page.get_by_role("button", name="Revoke the key shop").click()
+    page.get_by_role("button", name=f"Revoke the key {slug}").click()
     with page.expect_navigation():
         confirm(page)
     theirs.close()

@@ -36,7 +36,7 @@ class AskRehearsal(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AskedRehearsal(msgspec.Struct, frozen=True):
-    """One that is WAITING, PLAYED, DONE or FAILED. `copy` is the slug of the sale that is played."""
+    """One that is WAITING, PLAYED, DONE or FAILED. `played_as` is the slug of the copy."""
 
     id: str
     buyers: int
@@ -46,7 +46,7 @@ class AskedRehearsal(msgspec.Struct, frozen=True):
     asked_at: Time
     state: str
     step: str
-    copy: str | None
+    played_as: str | None
     error: str | None
 
 

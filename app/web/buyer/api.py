@@ -52,6 +52,7 @@ from app.web.buying import (
     order_of,
     readable_order,
     receipt_from,
+    refuse_blocked,
     signed_receipt,
 )
 from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
@@ -118,6 +119,7 @@ async def get_event(request: Request) -> Response:
     {200: JoinedPlace},
     "unauthorized",
     "closed",
+    "blocked",
     "invalid",
     "too_many",
     "captcha_required",
@@ -193,6 +195,7 @@ async def extend_pass(request: Request, buyer: Buyer) -> Response:
     "Places an order: its tickets are held until `expires_at`. All of it or nothing.",
     {202: HeldOrder},
     "no_pass",
+    "blocked",
     "sold_out",
     "closed",
     "limit",
@@ -208,6 +211,7 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     check_not_over(event)
+    refuse_blocked(request, event, buyer)
     key = idempotency_key(request)
     order = await read_json(request, PlaceOrder)
     items = [(line.sku_id, line.quantity) for line in order.items]
