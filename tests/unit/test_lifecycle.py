@@ -1,6 +1,7 @@
 """The lifecycle of an order: each way by itself, then random histories against a model and what is always true."""
 
 from collections import Counter
+from itertools import permutations
 
 import pytest
 from hypothesis import given, seed, settings
@@ -225,6 +226,25 @@ def test_of_several_late_payments_one_buys_and_the_others_go_back() -> None:
 
     bought = apply(waits, paid("tx 2", amount_minor=5), True)
     assert (bought.status, payments(bought, "REFUND")) == ("CONFIRMED", [("REFUND_PENDING", 5)])
+
+
+@pytest.mark.parametrize("back", [(), (refunded("refund 1"),)])
+def test_money_for_an_order_that_is_given_back_goes_back_too(back: tuple[Fact, ...]) -> None:
+    order = after(placed(), started("try 1"), paid("tx 1"), refund_asked("refund 1", "try 1", TOTAL), *back)
+    again = apply(order, paid("tx 2"))
+    assert again.status == order.status
+    assert payments(again, "REFUND")[1:] == [("REFUND_PENDING", TOTAL)]
+
+
+def test_callbacks_in_every_order_come_to_one_ticket_and_no_money_beside_it() -> None:
+    """A decline, wrong money, right money twice and the end of the hold: 120 orders, each of them told twice."""
+    told: list[Fact] = [declined("try 1"), paid("tx 1", amount_minor=1), paid("tx 2"), paid("tx 3"), lapsed()]
+    for order_of_facts in permutations(told):
+        order = after(placed(), started("try 1"), *order_of_facts, *order_of_facts, reclaimed=True)
+        kept = [charge for charge in order.payments if charge.status == "COMPLETED"]
+        back = [refund.parent_id for refund in order.payments if refund.kind == "REFUND"]
+        assert (order.status, len(kept), len(back)) == ("CONFIRMED", 3, 2)
+        assert [c.amount_minor for c in kept if c.id not in back] == [TOTAL]
 
 
 def test_what_is_reviewed_ends_when_all_of_it_went_back() -> None:

@@ -290,6 +290,9 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
         "hold_words": hold_words,
         "total": total,
         "pay_words": words("pay.preparing") if order and order["status"] == "HELD" else words("pay", total=due),
+        "vat_words": words("vat", amount=words.money(order["vat"], order["currency"]))
+        if order and order.get("vat")
+        else "",
         "instalments_words": _instalments_words(words, order),
         "order_code": short_code(order["order_id"]) if order else "",
         "order_id": order["order_id"] if order else "",
@@ -325,6 +328,7 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
         and not (order or {}).get("extended")
         and not state.get("linked")
         and _ends_soon(open_until, now_ms, paused),
+        "vat": bool(order and order.get("vat")),
         "instalments": bool(open_until) and bool(order and order.get("instalments")),
         "declined": bool(charges(order)) and charges(order)[-1]["status"] == "FAILED",
         "receipt": name in PAID_FOR or bool(order and order.get("payments")),
