@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from typing import cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -49,7 +50,20 @@ async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIter
         await pool.aclose()
 
 
+async def remembered(redis: Redis, use: str, text: str, value: str, seconds: int) -> str | None:
+    """What `text` was remembered with before, within so many seconds; None when it is with `value` from now on."""
+    return cast(str | None, await redis.set(_mark(use, text), value, nx=True, get=True, ex=seconds))
+
+
+async def forget(redis: Redis, use: str, text: str) -> None:
+    """Takes back what was remembered or used."""
+    await redis.delete(_mark(use, text))
+
+
+def _mark(use: str, text: str) -> str:
+    return once_key(use, sha256(text.encode()).hexdigest()[:32])
+
+
 async def first_time(redis: Redis, use: str, text: str, seconds: int) -> bool:
     """Whether `text` (a token, say) is used for the first time within so many seconds; from now on it was used."""
-    mark = once_key(use, sha256(text.encode()).hexdigest()[:32])
-    return bool(await redis.set(mark, "1", nx=True, ex=seconds))
+    return bool(await redis.set(_mark(use, text), "1", nx=True, ex=seconds))

@@ -84,7 +84,7 @@ def read_time(request: Request, name: str) -> int | None:
     Raises Problem `invalid`.
     """
     text = request.query_params.get(name)
-    if text is None:
+    if not text:  # a form that leaves it open says so, too
         return None
     try:
         at = datetime.fromisoformat(text.replace(" ", "+"))  # what an unquoted + in an address becomes

@@ -375,8 +375,8 @@ KINDS = {
         Kind(
             "key_reused",
             422,
-            "This Idempotency-Key was used with another order.",
-            "Use a new key for a new order. The same key with the same order gets the first answer again.",
+            "This Idempotency-Key was used with something else.",
+            "Use a new key for a new order or event. The same key with the same body gets the first answer again.",
         ),
         Kind(
             "too_much",

@@ -57,10 +57,16 @@ async def orders_page(request: Request, admin: Admin) -> Response:
         event,
         "Orders",
         search=search,
+        asked={"from": _shown(search.from_ms), "until": _shown(search.until_ms)},
         found=msgspec.to_builtins(found),
         statuses=STATUSES,
         exports=[*EXPORTS],
     )
+
+
+def _shown(at_ms: int | None) -> str:
+    """A time as a field of a form has it, UTC."""
+    return "" if at_ms is None else iso(at_ms)[:16]
 
 
 @allowed("orders_view", page=True)
