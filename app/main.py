@@ -45,6 +45,7 @@ from app.web import door as scanner
 from app.web.admin import (
     account,
     blocks,
+    codes,
     door,
     event_pages,
     people,
@@ -136,6 +137,7 @@ API = router(
     resource("/admin/events/{slug}/settings", GET=admin_events.get_settings),
     resource("/admin/events/{slug}/picture", PUT=admin_events.put_picture, DELETE=admin_events.delete_picture),
     resource("/admin/events/{slug}/admit", POST=admin_events.post_admit),
+    resource("/admin/events/{slug}/codes", GET=codes.get_codes, PUT=codes.put_codes, POST=codes.post_codes),
     resource("/admin/events/{slug}/blocks", GET=blocks.get_blocks, POST=blocks.post_block),
     resource("/admin/events/{slug}/unblock", POST=blocks.post_unblock),
     resource("/admin/events/{slug}/message", POST=admin_events.post_message),

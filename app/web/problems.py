@@ -300,6 +300,12 @@ KINDS = {
             "Close it first: what is archived is on no list any more.",
         ),
         Kind(
+            "no_codes",
+            409,
+            "This sale takes no presale codes.",
+            "Say first whether whoever joins may bring one or must: `asked` is `optional` or `required`.",
+        ),
+        Kind(
             "no_rehearsals",
             409,
             "Rehearsals are not allowed here.",

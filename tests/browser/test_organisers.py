@@ -90,6 +90,16 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     page.get_by_test_id("show-picture").click()
     expect(page.get_by_test_id("picture")).to_be_visible()
     nobody_is_shut_out(page)
+    page.select_option("#asked", "optional")
+    page.get_by_test_id("set-codes").click()
+    with page.expect_navigation():
+        confirm(page)
+    page.fill("#code-count", "2")
+    page.get_by_test_id("make-them").click()
+    expect(page.get_by_test_id("codes")).to_have_text(re.compile(r"^[0-9A-Z]{10}\n[0-9A-Z]{10}$"))
+    page.reload()
+    expect(page.get_by_test_id("bands")).to_contain_text("2 codes of band 1")
+    nobody_is_shut_out(page)
     page.get_by_test_id("publish").click()
     confirm(page)
 

@@ -20,6 +20,7 @@ from app.sale.events import find_event, read_sale
 from app.units import iso, to_ms
 from app.web.admin.access import allowed
 from app.web.admin.blocks import blocked_list
+from app.web.admin.codes import codes_of
 from app.web.admin.events import settings_of
 from app.web.admin.orders import read_search, trouble_of
 from app.web.problems import Problem, invalid
@@ -113,9 +114,9 @@ async def settings_page(request: Request, admin: Admin) -> Response:
             *_, message = await read_sale(services.redis, event)
         except NotReady:
             message = ""
-    return await _event_page(
-        request, admin, event, "Settings", message=message, **msgspec.to_builtins(blocked_list(event))
-    )
+    blocked = msgspec.to_builtins(blocked_list(event))
+    codes = msgspec.to_builtins(await codes_of(services, event))
+    return await _event_page(request, admin, event, "Settings", message=message, codes=codes, **blocked)
 
 
 @allowed("view", page=True)

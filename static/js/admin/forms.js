@@ -77,7 +77,7 @@ function showDifferences(form, event) {
 // What is shown this once, in place of the form that asked for it.
 function reveal(form, text) {
   const box = $("[data-revealed]", form);
-  $("code", box).textContent = text;
+  $("code", box).textContent = [text].flat().join("\n");
   for (const part of form.children) part.hidden = part !== box && part.tagName !== "H2";
   box.hidden = false;
   $("a", box).focus();
