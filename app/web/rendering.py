@@ -21,7 +21,7 @@ from app.words import ENGLISH, LANGUAGES, Language, Words, catalogue
 
 QUICK = 2  # of brotli's eleven: 0.15 ms a page, and hardly longer than what takes twice the time
 # Whom pages are for: each room has scripts, and the words that they say. Organisers and doors read English.
-BUYERS_ROOMS = {"buyer": ("shared", "buyer"), "draw": ("shared", "draw"), "lists": ("shared",)}
+BUYERS_ROOMS = {"buyer": ("shared", "buyer"), "draw": ("shared", "draw"), "lists": ("shared",), "work": ("work",)}
 OUR_ROOMS = {"admin": ("shared", "admin"), "door": ("shared", "door")}
 CATALOGUE = "catalogue.js"
 # Refusals that say the same in a page of another site; for any other, one has to come to ours.

@@ -18,7 +18,7 @@ from app.web.rendering import buyers_page, words_in
 from app.words import ENGLISH, LANGUAGES, Language, Text, Words, catalogue, to_ms
 from tests.world.machine import ROOT
 
-BUYERS = ("shared", "buyer", "draw", "pages", "mail", "embed")
+BUYERS = ("shared", "buyer", "draw", "pages", "mail", "embed", "work")
 OTHERS = [language for language in LANGUAGES.values() if language is not ENGLISH]
 FORMS = {"en": {"one", "other"}, "zh-Hans": {"other"}, "ar": {"zero", "one", "two", "few", "many", "other"}}
 NUMBERS = [*range(130), 200, 203, 211, 1_000, 1_011, 100_000]
