@@ -1,11 +1,21 @@
 """The way of a ticket, end to end, as a client of the API sees it. Each test ends with `ticketcraze verify`."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 import httpx
+import msgspec
 import pytest
+from standardwebhooks import Webhook
 
+from app.payments.provider import PaymentNotice
+from app.payments.sandbox import SandboxProvider
+from app.payments.sandbox_messages import Callback, Payment
+from app.settings import Settings
+from app.units import now_ms
 from tests.world.buyers import OpenSale, Sale, assert_sound, join, make_event, next_frame, order, pay, until_status
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
@@ -149,6 +159,45 @@ def test_a_charge_whose_callback_was_lost_is_found(open_sale: Opening) -> None:
     order_id = buyer.order()
     pay(buyer.client, order_id, "lost")
     until(lambda: buyer.client.get(f"/orders/{order_id}").json()["status"] == "CONFIRMED", 30)
+
+
+def test_fifty_callbacks_at_once_are_one_payment(open_sale: Opening, stack: Stack) -> None:
+    buyer = open_sale().buyer()
+    order_id = buyer.order()
+    pay(buyer.client, order_id, "lost")  # the provider took the money: what it would say is said here
+    settings = Settings.from_environment(stack.env)
+
+    async def charged() -> PaymentNotice:
+        async with SandboxProvider(settings) as sandbox:
+            listed = await sandbox.list_transactions(now_ms() - 60_000)
+        return next(notice for notice in listed.notices if notice.order_id == order_id)
+
+    charge = asyncio.run(charged())
+    said = Payment(
+        order_id=order_id,
+        payment_id=charge.payment_id,
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        occurred_at_ms=charge.occurred_at_ms,
+        transaction_id=charge.transaction_id,
+    )
+    body = msgspec.json.encode(Callback("payment.succeeded", said)).decode()
+
+    def call_back(number: int) -> int:
+        at = datetime.now(UTC)
+        signature = Webhook(settings.sandbox_webhook_secrets[0]).sign(f"msg_{number}", at, body)
+        headers = {
+            "webhook-id": f"msg_{number}",
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": signature,
+        }
+        url = f"{stack.web}/api/v1/payments/callbacks/sandbox"
+        return httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(call_back, range(50))) == {httpx.codes.OK}
+    bought = until_status(buyer.client, order_id, "CONFIRMED")
+    assert [(p["kind"], p["status"]) for p in bought["payments"]] == [("CHARGE", "COMPLETED")]
 
 
 def test_joining_again_keeps_the_place_and_leaving_gives_it_up(open_sale: Opening) -> None:

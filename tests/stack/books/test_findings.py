@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from app.infra.kafka import open_orders_log, open_producer
 from app.infra.keys import REPAIRS, order_key
+from app.infra.mysql import Connection, Database
 from app.payments import findings
 from app.payments.findings import Finding, Reconciler, mend, open_findings
 from app.payments.provider import Checkout, PaymentNotice, TransactionPage, fact_of
@@ -174,3 +175,50 @@ def test_a_look_compares_what_was_touched_and_the_whole_everything(own_topics: d
             assert await found(world) == {}
 
     in_a_world(own_topics, story)
+
+
+def test_what_a_look_reads_of_the_books_does_not_grow_with_what_was_sold(own_topics: dict[str, str]) -> None:
+    """Rows as MySQL counts them, with five orders from before and with thirty more, bought or not."""
+
+    async def story(world: World) -> None:
+        async def rows_read() -> int:
+            await world.execute("UPDATE orders SET updated_at = updated_at - INTERVAL 1 HOUR")
+            await world.execute("UPDATE payments SET created_at = created_at - INTERVAL 1 HOUR")
+            order_id, transaction_id = await confirmed(world)
+            since_ms, until_ms = now_ms() - 60_000, now_ms() + 60_000
+            async with world.database.connection() as connection:
+                one = cast(Database, OneConnection(connection))
+                reconciler = Reconciler(one, world.redis, [])
+                before = await handler_reads(connection)
+                counted = sum([len(ids) async for ids in findings._touched(one, since_ms, until_ms)])
+                await reconciler._look_for_missing("sandbox", since_ms, until_ms, {transaction_id})
+                after = await handler_reads(connection)
+            assert counted == 1, order_id
+            return after - before
+
+        for _ in range(5):
+            await confirmed(world)
+        few = await rows_read()
+        for _ in range(15):
+            await confirmed(world)
+            await world.order()
+        assert await rows_read() <= few + 2
+
+    in_a_world(own_topics, story)
+
+
+class OneConnection:
+    """A database of one connection, so that the rows it reads can be counted."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.fetch_all = connection.fetch_all
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        yield self._connection
+
+
+async def handler_reads(connection: Connection) -> int:
+    rows = await connection.fetch_all("SHOW SESSION STATUS LIKE 'Handler_read%'")
+    return sum(int(row["Value"]) for row in rows)
