@@ -346,8 +346,8 @@ async def start_payment(request: Request) -> Response:
     order, ended = found or (await held_order(services.redis, order_id), 0)
     if order is None or order.buyer_id != buyer_id:
         raise Problem("not_found")
-    if by_link and not order.deposit_id:
-        raise Problem("not_payable", order_status=order.status)
+    if by_link and not (order.status == "PENDING" and order.deposit_id):
+        raise Problem("unauthorized")  # a link shows what is bought, and no more
     event = await services.event_by_id(order.event_id)
     end_ms = end_of(event, order)
     if end_ms <= now_ms() and not event.purged:  # a pause that has just begun is known to Redis first
