@@ -37,6 +37,7 @@ from app.sale.passes import PassKeys
 from app.settings import WEB, BadSetting, Settings
 from app.tickets.codes import TicketKeys
 from app.tokens import Tokens
+from app.watch.logs import log_as
 from app.watch.metrics import bury, written_figures
 from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
@@ -276,7 +277,7 @@ def create_app(
                 internal_listener(internal, app.state),
                 written_figures(board, app.state.services.look),
                 refreshed_epochs(database),
-                reporting(redis, "web", database, lambda: door.open_connections, load),
+                reporting(redis, "web", database, lambda: door.open_connections, load, figures=bytes),
             ):
                 telling = asyncio.create_task(hub.run())
                 telling.add_done_callback(_end_process)
@@ -329,14 +330,13 @@ def _end_process(telling: asyncio.Task[None]) -> None:
 
 def main() -> None:
     """Serves until SIGTERM; exit code 2 for a bad setting."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_as("text", "web")
     try:
         settings = Settings.from_environment(needs=WEB)
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
+    log_as(settings.log_format, "web")
     read_templates()
     limits = limits_of(settings)
     board = Board(settings.web_processes)

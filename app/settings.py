@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Literal, cast
 
 DEVELOPMENT_MARK = "development"  # secrets that the local stack generates begin with this
 
@@ -30,6 +31,7 @@ _TICKET_SEED_BYTES = 32
 _LEAST_KEY_LENGTH = 32
 _TEST_KEYS = ("sk_test_", "rk_test_")
 
+LogFormat = Literal["text", "json"]
 Network = IPv4Network | IPv6Network
 
 
@@ -84,6 +86,7 @@ class Settings:
     database_pool_size: int
     max_waiting: int  # buyers in the lobby and the queue of one event
     max_sockets: int  # open websockets of one web process
+    log_format: LogFormat  # of what processes say: see app/watch/logs.py
     drain_seconds: float  # /readyz says so for this long before a web process stops
     grace_seconds: int  # not seen for so long when called: parked
     purge_after_seconds: int  # closed for this long: cleared away in Redis
@@ -154,6 +157,10 @@ class Settings:
             database_pool_size=read.whole("DATABASE_POOL_SIZE", 8, 1, 200),
             max_waiting=read.whole("MAX_WAITING", 1_000_000, 1, 10_000_000),
             max_sockets=read.whole("MAX_SOCKETS", 15_000, 1, 1_000_000),
+            log_format=cast(
+                LogFormat,
+                read.one_of("LOG_FORMAT", ("text", "json"), "json" if environment == "production" else "text"),
+            ),
             drain_seconds=read.ratio("DRAIN_SECONDS", 1.0 if environment == "production" else 0.0, 0.0, 60.0),
             grace_seconds=read.whole("GRACE_SECONDS", 30, 20, 300),
             purge_after_seconds=read.whole("PURGE_AFTER_SECONDS", 86_400, 0, 31_536_000),
@@ -308,6 +315,11 @@ class _Reader:
         if value not in choices:
             raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
+
+    def log_format(self, environment: str) -> LogFormat:
+        """For machines in production, for people elsewhere."""
+        usual = "json" if environment == "production" else "text"
+        return cast(LogFormat, self.one_of("LOG_FORMAT", ("text", "json"), usual))
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
         value = self._environ.get(name) or str(default)

@@ -21,6 +21,7 @@ from app.orders.facts import Fact, UndecodableFact, decode, encode
 from app.orders.ledger import Ledger
 from app.outbound.following import follow
 from app.settings import Settings
+from app.watch.metrics import FACTS
 from app.watch.processes import reporting
 from app.watch.progress import Progress
 from workers.runner import Stop, every, run
@@ -117,7 +118,10 @@ class Bookkeeper:
                 facts.append(decode(record.value))
             except UndecodableFact as error:
                 await self._to_dlq(record.key or b"", record.value, str(error))
-        for fact, reason in await self._ledger.write(facts):
+        set_aside = await self._ledger.write(facts)
+        for fact in facts:
+            FACTS.labels(type(fact).__name__).inc()
+        for fact, reason in set_aside:
             await self._to_dlq(fact.order_id.encode(), encode(fact), reason)
 
     async def _to_dlq(self, key: bytes, value: bytes, reason: str) -> None:

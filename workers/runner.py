@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from pathlib import Path
 
 import uvloop
 from redis.exceptions import RedisError
@@ -14,6 +15,8 @@ from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
 from app.settings import BadSetting, Settings
+from app.watch.logs import log_as
+from app.watch.metrics import AWAY_TIMES, STEP_SECONDS
 from app.watch.processes import calm_collector
 
 log = logging.getLogger(__name__)
@@ -53,11 +56,15 @@ async def every(seconds: float, step: Callable[[], Awaitable[bool | None]], stop
     While a server is away it pauses, longer each time, and goes on when the server is back.
     """
     pause_seconds = 0.1
+    name = getattr(step, "__qualname__", None) or type(step).__name__  # what partial() makes has no name
+    took = STEP_SECONDS.labels(name.rpartition("<locals>.")[2])
     while not stop.asked:
         try:
-            more = await step()
+            with took.time():
+                more = await step()
             pause_seconds = 0.1
         except AWAY as error:
+            AWAY_TIMES.labels(type(error).__name__).inc()
             log.warning("%s: %s; trying again in %.1f s", type(error).__name__, error, pause_seconds)
             await stop.within(pause_seconds)
             pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
@@ -68,13 +75,14 @@ async def every(seconds: float, step: Callable[[], Awaitable[bool | None]], stop
 
 def run(work: Callable[[Settings, Stop], Awaitable[None]], needs: Collection[str] = ()) -> None:
     """Runs a worker until SIGTERM or Ctrl-C; exit code 2 for a bad setting. `needs`: see app/settings.py."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    name = Path(sys.argv[0]).stem
+    log_as("text", name)
     try:
         settings = Settings.from_environment(needs=needs)
     except BadSetting as error:
         log.error("%s", error)
         sys.exit(2)
+    log_as(settings.log_format, name)
     calm_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(work, settings))

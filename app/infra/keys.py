@@ -7,6 +7,7 @@ LOOKED_AT = "tc:looked-at"  # text: when Redis was last found to have what the b
 PROCESSES = "tc:processes"  # hash: process -> its last report
 PRESENCE = "tc:presence"  # hash: web process -> since when and until when it has told who is here
 VERDICT = "tc:verdict"  # text: what the last reconciliation found
+FIGURES = "tc:figures"  # hash: worker -> what Prometheus may know of it
 HEARTBEAT = "tc:heartbeat"  # channel: a silent subscription would look healthy for ever
 SNAPSHOT_PATTERN = "tc:{*}:snapshot"  # channels; the key of the same name has the newest one
 SNAPSHOT_MAKER = "tc:snapshot-maker"  # text: the one process that makes the snapshots

@@ -1,12 +1,14 @@
-"""What Prometheus may ask of the web processes of a host: their figures, added up.
+"""What Prometheus may ask of a host: the figures of its web processes, added up, and those of each worker.
 
 Each process writes its own on the host's board once a second, and whichever is asked adds them up. What a process
-that ended had counted stays counted, or every restart would look like a time without visitors.
+that ended had counted stays counted, or every restart would look like a time without visitors. Workers tell theirs
+in Redis, with their reports, and have them apart, by `process` and `worker`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -41,6 +43,19 @@ TURNED_AWAY = Counter(
     registry=REGISTRY,
 )
 
+STEP_SECONDS = Histogram(
+    "ticketcraze_step_seconds",
+    "Time a step of a worker took.",
+    ["step"],
+    buckets=(0.005, 0.025, 0.1, 0.5, 1, 5, 30),
+    registry=REGISTRY,
+)
+AWAY_TIMES = Counter(
+    "ticketcraze_servers_away_total", "Steps for which a server was away.", ["error"], registry=REGISTRY
+)
+FACTS = Counter("ticketcraze_facts_total", "Facts written into the books.", ["fact"], registry=REGISTRY)
+
+WORKERS_TELL = ("process_", "ticketcraze_step_", "ticketcraze_servers_", "ticketcraze_facts")
 WRITE_SECONDS = 1.0
 OLDEST_COUNTS = ("process_start_time_seconds",)  # the others of all processes are added up
 NO_FIGURE = "_created"  # when a counter began, which says nothing of several
@@ -136,18 +151,38 @@ def write_figures(board: Board, look: Callable[[], None]) -> None:
     board.write_figures(figures())
 
 
+@dataclass(frozen=True)
+class WorkerFigures:
+    """What a worker says: its kind, which one of its kind it is, and its `figures()`."""
+
+    process: str
+    instance: str
+    text: bytes
+
+
 class _Sums(Collector):
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, workers: Sequence[WorkerFigures]) -> None:
         self._board = board
+        self._workers = workers
 
     def collect(self) -> Iterator[Metric]:
         *living, ended = self._board.read_figures()
-        yield from add_up(living, ended)
+        metrics = {metric.name: metric for metric in add_up(living, ended)}
+        for worker in self._workers:
+            for one in _DECODER.decode(worker.text):
+                if not one.name.startswith(WORKERS_TELL):
+                    continue
+                metric = metrics.setdefault(one.name, Metric(one.name, one.words, one.kind))
+                for name, labels, value in one.samples:
+                    metric.add_sample(
+                        name, {**labels, "process": worker.process, "worker": worker.instance}, value
+                    )
+        yield from metrics.values()
 
 
-def exposition(board: Board) -> bytes:
-    """Everything of this host, in Prometheus's text format."""
+def exposition(board: Board, workers: Sequence[WorkerFigures] = ()) -> bytes:
+    """Everything of this host's web processes, added up, and of each worker, in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Sums(board))
+    registry.register(_Sums(board, workers))
     text: bytes = generate_latest(registry)
     return text

@@ -14,9 +14,11 @@ from redis.exceptions import RedisError
 
 from app.ids import instance
 from app.infra import scripts
-from app.infra.keys import HEARTBEAT, PROCESSES
+from app.infra.keys import FIGURES, HEARTBEAT, PROCESSES
 from app.infra.mysql import Database
 from app.units import now_ms
+from app.watch.metrics import WorkerFigures
+from app.watch.metrics import figures as own_figures
 from app.watch.pressure import Reason
 
 REPORT_SECONDS = 2.0
@@ -87,8 +89,12 @@ async def reporting(
     database: Database | None = None,
     sockets: Callable[[], int] = lambda: 0,
     load: Callable[[], Load] = Load,
+    figures: Callable[[], bytes] = own_figures,
 ) -> AsyncIterator[None]:
-    """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels."""
+    """Reports every few seconds, until the block ends. A report is also the heartbeat of the live channels.
+
+    `figures` are those for Prometheus; none where they are told in another way.
+    """
     field, since_ms = f"{name}:{instance()}", now_ms()
 
     async def keep_reporting() -> None:
@@ -101,6 +107,8 @@ async def reporting(
             with suppress(RedisError):  # the next one will tell
                 said = msgspec.json.encode(report).decode()
                 await scripts.run(redis, "report", [PROCESSES], [field, said, HEARTBEAT])
+                if told := figures():
+                    await redis.hset(FIGURES, field, told)
             await asyncio.sleep(REPORT_SECONDS)
 
     task = asyncio.create_task(keep_reporting())
@@ -112,6 +120,7 @@ async def reporting(
             await task
         with suppress(RedisError):
             await redis.hdel(PROCESSES, field)
+            await redis.hdel(FIGURES, field)
 
 
 async def reports(redis: Redis) -> list[Report]:
@@ -121,8 +130,20 @@ async def reports(redis: Redis) -> list[Report]:
     gone = [field for field, report in found.items() if report.age_ms > FORGOTTEN_MS]
     if gone:
         await redis.hdel(PROCESSES, *gone)
+        await redis.hdel(FIGURES, *gone)
     there = without_replaced([report for field, report in found.items() if field not in gone])
     return sorted(there, key=lambda report: (report.name, report.instance))
+
+
+async def figures_of_workers(redis: Redis) -> list[WorkerFigures]:
+    """What each worker that lives says of itself. Raises RedisError."""
+    living = {f"{report.name}:{report.instance}": report for report in await reports(redis)}
+    told = cast(dict[str, str], await redis.hgetall(FIGURES))
+    return [
+        WorkerFigures(living[field].name, living[field].instance, text.encode())
+        for field, text in sorted(told.items())
+        if field in living
+    ]
 
 
 def without_replaced(found: Sequence[Report]) -> list[Report]:

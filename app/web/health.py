@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 
+from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.live.shapes import Health, Readiness
 from app.orders.rebuild import rebuilding
-from app.watch.metrics import exposition, write_figures
+from app.watch.metrics import WorkerFigures, exposition, write_figures
+from app.watch.processes import figures_of_workers
 from app.web.http import Json
 from app.web.problems import Problem
 from app.web.promises import promise
@@ -49,7 +52,7 @@ async def readyz(request: Request) -> Response:
     return Json(Readiness("ready", dependencies, await rebuilding(services.redis)))
 
 
-@promise("The figures of all web processes of this host, for Prometheus.", {200: str})
+@promise("The figures of this host's web processes, and of all workers, for Prometheus.", {200: str})
 async def metrics(request: Request) -> Response:
     """The figures, where this port is for developers only: see app/web/internal.py."""
     if services_of(request).settings.environment == "production":
@@ -58,7 +61,11 @@ async def metrics(request: Request) -> Response:
 
 
 async def internal_metrics(request: Request) -> Response:
-    """The figures of all web processes of this host, in Prometheus's text format."""
+    """The figures of this host's web processes and of all workers, in Prometheus's text format."""
     services = services_of(request)
     write_figures(services.board, services.look)
-    return Response(exposition(services.board), media_type="text/plain; version=0.0.4")
+    workers: list[WorkerFigures] = []
+    with suppress(RedisError, TimeoutError):  # then those of this host alone
+        async with asyncio.timeout(CHECK_SECONDS):
+            workers = await figures_of_workers(services.redis)
+    return Response(exposition(services.board, workers), media_type="text/plain; version=0.0.4")

@@ -1,8 +1,12 @@
-"""The pictures in docs/, of every page and state: `TEST_STACK=.stack python -m tests.browser.pictures`."""
+"""The pictures in docs/, of every page and state: `TEST_STACK=.stack python -m tests.browser.pictures`.
+
+With names of sheets only those.
+"""
 
 import base64
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
@@ -46,6 +50,21 @@ SHEETS: dict[str, tuple[ViewportSize, str, int, int, tuple[str, ...]]] = {
     "picture": (DESKTOP, "light", 420, 2, ("waiting", "admitted", "ticket", "dashboard")),
     "pages-zoomed": (LOW, "light", 380, 3, ("waiting", "admitted", "ticket")),
 }
+ORGANISERS = (
+    "sales",
+    "new event",
+    "settings",
+    "dashboard",
+    "orders",
+    "an order",
+    "a buyer's data",
+    "trouble",
+    "log",
+)
+SHEETS |= {
+    "organisers-phone": (PHONE, "light", 240, 5, (*ORGANISERS, "verdict")),
+    "organisers-desktop": (DESKTOP, "light", 420, 3, ORGANISERS),
+}
 SHEET = "margin:0;padding:12px;background:#8a8a8f;display:grid;gap:12px;grid-template-columns:repeat({},{}px)"
 
 
@@ -60,14 +79,15 @@ def compose(browser: Browser, name: str, shots: list[bytes], width: int, columns
 
 
 def main() -> None:
-    """Takes all of them."""
+    """Takes all of them, or those that are named."""
+    wanted = {name: sheet for name, sheet in SHEETS.items() if name in sys.argv[1:] or len(sys.argv) == 1}
     world = World(Stack(Path(os.environ["TEST_STACK"])))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
         taken: dict[tuple[str, str], bytes] = {}
         for state in world.states():
-            sheets = [(name, sheet) for name, sheet in SHEETS.items() if state.name in sheet[4]]
+            sheets = [(name, sheet) for name, sheet in wanted.items() if state.name in sheet[4]]
             if not sheets:
                 continue
             page = state.open(world.stack, context)
@@ -77,7 +97,7 @@ def main() -> None:
                 page.wait_for_timeout(400)
                 taken[name, state.name] = page.screenshot()
             page.close()
-        for name, (_, _, width, columns, states) in SHEETS.items():
+        for name, (_, _, width, columns, states) in wanted.items():
             compose(browser, name, [taken[name, state] for state in states], width, columns)
         browser.close()
     world.close()

@@ -7,6 +7,7 @@ import sys
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.world.apart import apart
 from tests.world.machine import ROOT, free_port
@@ -14,6 +15,7 @@ from tests.world.processes import START_SECONDS
 from tests.world.stack import Stack, answers
 from tests.world.waiting import until
 
+WORKERS = {"admission", "expiry", "ledger", "outbound", "reconcile", "refunds", "relay", "sales", "watch"}
 SECRETS = {
     "SECRET_KEY": "k" * 48,
     "TICKET_KEYS": "A:" + "dGlj" * 10 + "dGk=",
@@ -49,5 +51,15 @@ def test_the_internal_port_has_the_figures_and_the_public_one_of_production_does
             assert web.wait(20) in (0, -signal.SIGTERM), "both listeners end with the process"
 
 
-def test_a_developer_finds_the_figures_where_the_contract_says(stack: Stack) -> None:
-    assert "ticketcraze_requests_total" in httpx.get(f"{stack.web}/metrics", trust_env=False).text
+def test_a_developer_finds_the_figures_of_every_process_where_the_contract_says(stack: Stack) -> None:
+    def workers() -> set[str]:
+        text = httpx.get(f"{stack.web}/metrics", trust_env=False).text
+        assert "ticketcraze_requests_total" in text
+        return {
+            sample.labels["process"]
+            for metric in text_string_to_metric_families(text)
+            for sample in metric.samples
+            if sample.name == "ticketcraze_step_seconds_count" and sample.value > 0
+        }
+
+    assert until(lambda: workers() >= WORKERS), workers()

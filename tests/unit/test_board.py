@@ -4,9 +4,19 @@ import os
 
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.infra.board import Board, Tally
-from app.watch.metrics import REQUESTS, add_up, bury, figures, write_figures
+from app.watch.metrics import (
+    FACTS,
+    REQUESTS,
+    WorkerFigures,
+    add_up,
+    bury,
+    exposition,
+    figures,
+    write_figures,
+)
 
 
 def in_a_fork(act: object) -> None:
@@ -86,3 +96,20 @@ def test_figures_that_are_too_long_leave_what_was_there() -> None:
     board.write_figures(figures())
     board.write_figures(b"x" * 1_000_000)
     assert board.read_figures()[0].startswith(b"[")
+
+
+def test_the_figures_of_workers_are_apart_and_each_metric_is_there_once() -> None:
+    board = Board()
+    write_figures(board, lambda: None)
+    FACTS.labels("figures_test").inc(3)
+    text = exposition(board, [WorkerFigures("ledger", f"host-{n}", figures()) for n in (1, 2)]).decode()
+    told = list(text_string_to_metric_families(text))
+    assert len(told) == len({metric.name for metric in told})
+    facts = {
+        sample.labels.get("worker"): sample.value
+        for metric in told
+        for sample in metric.samples
+        if sample.name == "ticketcraze_facts_total" and sample.labels["fact"] == "figures_test"
+    }
+    assert facts == {"host-1": 3.0, "host-2": 3.0}
+    assert not any("worker" in s.labels for metric in told if "requests" in metric.name for s in metric.samples)
