@@ -142,6 +142,7 @@ CREATE TABLE orders (
     KEY orders_buyer (buyer_id, id), -- a buyer's own, newest first
     KEY orders_updated (updated_at, id), -- the reconciliation looks at what was touched
     KEY orders_code (event_id, code),
+    KEY orders_placed (event_id, placed_at), -- looked for by time
     CONSTRAINT orders_event FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

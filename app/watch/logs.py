@@ -17,6 +17,7 @@ from app.units import iso
 
 MOST_CHARACTERS: Final = 20_000  # of a trace; what is at its end says most
 _EVENT = re.compile(r"\bevent (\d{1,10})\b")
+_output = logging.StreamHandler(sys.stdout)
 _QUIET: Final = {"aiokafka": logging.ERROR, "httpx": logging.WARNING}
 
 
@@ -51,10 +52,9 @@ class JsonLines(logging.Formatter):
 
 def log_as(form: LogFormat, process: str) -> None:
     """From now on this process logs like that, to its standard output."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
+    _output.setFormatter(
         JsonLines(process) if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
     )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[_output])  # the first time; where tests listen, they do
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)

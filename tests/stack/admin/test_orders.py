@@ -91,6 +91,9 @@ def test_a_long_list_comes_page_by_page(night: Night) -> None:
             break
     assert [len(page) for page in pages] == [3, 1]
     assert [order for page in pages for order in page] == night.found()
+    first = night.api.get(f"{night.path}/orders", params={"limit": 3, "from": "2020-01-01T00:00:00Z"}).json()
+    rest = night.found(**{"from": "2020-01-01T00:00:00Z"}, cursor=first["next"])
+    assert [order["order_id"] for order in first["orders"]] + rest == night.found(), "by time too"
     for name, value in (("cursor", "x"), ("limit", "0"), ("status", "SOLD"), ("q", "x" * 101), ("from", "now")):
         refused(night.api.get(f"{night.path}/orders", params={name: value}), 422, "invalid")
     refused(night.api.get(f"{night.path}/refund-requests", params={"cursor": "\u00dd"}), 422, "invalid")
