@@ -257,18 +257,15 @@ class Night(RuleBasedStateMachine):
         for _ in range(60):
             while self.pending():
                 self.carry_out(0, True)
-            refused = [
-                payment
-                for payment in self.order.payments
-                if payment.status == "COMPLETED"
-                and left_of(self.order.payments, payment)
-                and self.was_refused(payment)
+            again = [
+                refund_asked(self.next("again"), charge.id, amount_minor)
+                for charge in self.order.payments
+                if charge.status == "COMPLETED" and (amount_minor := self.to_ask_again_minor(charge)) > 0
             ]
-            if not refused:
+            if not again:
                 break
-            for charge in refused:
-                again = refund_asked(self.next("again"), charge.id, self.refused_minor(charge))
-                self.tell(again)
+            self.tell(again[0])
+        self.make_up_for_what_was_refused()
         kept = +money_kept(self.order)
         price_minor, currency = price_of(self.order)
         match self.order.status:
@@ -282,18 +279,31 @@ class Night(RuleBasedStateMachine):
             case _:
                 assert not kept, "money for no ticket"
 
-    def was_refused(self, charge: Payment) -> bool:
-        return self.refused_minor(charge) > 0
+    def make_up_for_what_was_refused(self) -> None:
+        """A refund was refused, and another one took what was left of its charge: the other charges pay for it."""
+        refused_minor = sum(self.refused_minor(p) for p in self.order.payments if p.status == "COMPLETED")
+        owed_minor = self.owed_minor(price_of(self.order)[1])
+        if self.order.status in BOUGHT and 0 < owed_minor <= refused_minor:
+            self.decide(owed_minor, [], False)
+            self.goodwill_minor -= owed_minor  # it was decided before
+            while self.pending():
+                self.carry_out(0, True)
+
+    def owed_minor(self, currency: str) -> int:
+        """What should go back yet, of all that is kept in a currency."""
+        price_minor, price_currency = price_of(self.order)
+        keeps = self.order.status in BOUGHT and currency == price_currency
+        return money_kept(self.order)[currency] - (price_minor - self.goodwill_minor if keeps else 0)
+
+    def to_ask_again_minor(self, charge: Payment) -> int:
+        left_minor = left_of(self.order.payments, charge)
+        return min(self.refused_minor(charge), left_minor, self.owed_minor(charge.currency))
 
     def refused_minor(self, charge: Payment) -> int:
         """What of a charge was to go back, was refused, and was not asked for again."""
-        refused = sum(
-            p.amount_minor for p in self.order.payments if p.parent_id == charge.id and p.status == "REFUND_FAILED"
-        )
-        again = sum(
-            p.amount_minor for p in self.order.payments if p.parent_id == charge.id and p.id.startswith("again")
-        )
-        return min(refused - again, left_of(self.order.payments, charge))
+        of_charge = [payment for payment in self.order.payments if payment.parent_id == charge.id]
+        refused_minor = sum(p.amount_minor for p in of_charge if p.status == "REFUND_FAILED")
+        return refused_minor - sum(p.amount_minor for p in of_charge if p.id.startswith("again"))
 
 
 Night.TestCase.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
