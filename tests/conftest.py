@@ -4,7 +4,7 @@ TEST_STACK names the folder of a stack that runs already, for those who run one 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,3 +39,15 @@ def stack() -> Iterator["Stack"]:
 def env(stack: "Stack") -> dict[str, str]:
     """The environment of the stack's processes."""
     return stack.env
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """The sales that a test itself begins end with it; those of fixtures go on for the next one."""
+    running = getattr(item, "funcargs", {}).get("stack")
+    if running is None:
+        return (yield)
+    from tests.world.buyers import sales_closed_after
+
+    with sales_closed_after(running):
+        return (yield)

@@ -22,6 +22,7 @@ from app.watch.processes import calm_collector
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS = 5.0
+LAST_SECONDS = 8.0  # for what is under way when it is asked to end; all of it may be done again
 
 # A server is away or not ready: the work is tried again. Anything else is a bug and ends the process.
 AWAY = (RedisError, DatabaseUnavailable, KafkaUnavailable, NotReady)
@@ -42,11 +43,15 @@ class Stop:
         """Whether the worker should end."""
         return self._asked.is_set()
 
+    async def wait(self) -> None:
+        """Waits until the worker should end."""
+        await self._asked.wait()
+
     async def within(self, seconds: float) -> bool:
         """Waits; returns True at once when the worker should end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._asked.wait()
+                await self.wait()
         return self.asked
 
 
@@ -92,4 +97,13 @@ async def _until_stopped(work: Callable[[Settings, Stop], Awaitable[None]], sett
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
-    await work(settings, stop)
+    working = asyncio.ensure_future(work(settings, stop))
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    await asyncio.wait({working}, timeout=LAST_SECONDS)
+    if not working.done():  # it waits for a server that is away
+        log.warning("ends without what it was waiting for")
+        working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working

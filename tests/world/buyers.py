@@ -3,8 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from tests.world.waiting import WAIT_SECONDS, until
 FRAME_SECONDS = 15.0
 
 Frame = dict[str, Any]
+
+_going_on: dict[str, dict[str, str]] = {}  # slug -> the environment of its stack
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def make_event(env: dict[str, str], *skus: str, **options: int | str) -> Sale:
         words += [f"--{option.replace('_', '-')}", str(value)]
     code, created = ticketcraze(env, "event", "create", "--slug", slug, *words)
     assert code == 0, created
+    _going_on[slug] = env
     return Sale(slug, created["id"], tuple(Sku(**sku) for sku in created["skus"]))
 
 
@@ -59,6 +62,17 @@ def assert_sound(env: dict[str, str], sale: Sale) -> None:
     code, answer = ticketcraze(env, "verify", sale.slug, "--at-rest", "30")
     assert code == 0, [check for check in answer["checks"] if not check["ok"]]
     ticketcraze(env, "event", "close", sale.slug)
+    _going_on.pop(sale.slug, None)
+
+
+@contextmanager
+def sales_closed_after(stack: Stack) -> Iterator[None]:
+    """Sales that are begun meanwhile are closed: each costs every worker something for as long as it goes on."""
+    before = set(_going_on)
+    yield
+    for slug in _going_on.keys() - before:
+        if _going_on.pop(slug) == stack.env:
+            ticketcraze(stack.env, "event", "close", slug)
 
 
 def api(stack: Stack, token: str = "", **options: Any) -> httpx.Client:
