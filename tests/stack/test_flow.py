@@ -41,11 +41,12 @@ def open_sale(stack: Stack) -> Iterator[Opening]:
 
 
 def test_a_buyer_waits_comes_in_orders_pays_and_has_the_ticket(open_sale: Opening) -> None:
-    world = open_sale("Floor:4500:20", opens_in=2)
+    world = open_sale("Floor:4500:20", opens_in=600)
     buyer = world.buyer(let_in=False)
     socket = world.socket(buyer.token)
     assert next_frame(socket, type="place")["status"] == "lobby"
     assert next_frame(socket, type="stock")["sale"] == "scheduled"
+    ticketcraze(world.stack.env, "event", "open", world.sale.slug)
     admitted = next_frame(socket, type="place", status="admitted")
     assert admitted["number"] == 1
     assert admitted["expires_at"]

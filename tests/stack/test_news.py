@@ -66,11 +66,13 @@ def test_every_script_that_publishes_is_heard_here() -> None:
 
 
 def test_what_the_scripts_of_a_sale_publish_is_read(stack: Stack, redis: Redis) -> None:
-    sale = make_event(stack.env, opens_in=2, pass_ttl=2)
+    sale = make_event(stack.env, opens_in=600, pass_ttl=2)
     listener = Listener(redis, sale.id)
     with api(stack) as buyer, api(stack) as other:
         join(buyer, sale)
         join(other, sale)
+        ticketcraze(stack.env, "event", "open", sale.slug)
+        listener.until(Sale)  # set_state.lua
         listener.until(Sale)  # draw_end.lua
         came_in = listener.until(Admitted)
         assert set(came_in.numbers) <= {1, 2}

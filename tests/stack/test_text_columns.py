@@ -64,6 +64,7 @@ FORMS = {
     "inventory_audit.reason": (WORD, "PLACED"),
     "admin_sessions.secret_hash": (HEX_64, "0a" * 32),
     "admin_recovery_codes.code_hash": (HEX_64, "0a" * 32),
+    "pictures.hash": (HEX_64, "0a" * 32),
     "access_codes.code_hash": (HEX_64, "0a" * 32),
     "api_keys.id": (KEY_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),

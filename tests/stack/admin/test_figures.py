@@ -109,5 +109,5 @@ def test_the_history_is_kept_by_the_second_and_by_the_minute(stack: Stack, sale:
         assert all(point["at"].endswith(":00.000Z") for point in coarse["points"])
         assert client.get(path, params={"from": fine["points"][-1]["at"], "step": 1}).json()["points"]
         assert client.get(path).status_code == httpx.codes.OK
-        for query in ({"step": "7"}, {"step": "1e9"}, {"from": "yesterday"}, {"from": "1969-01-01"}, {"from": ""}):
+        for query in ({"step": "7"}, {"step": "1e9"}, {"from": "yesterday"}, {"from": "1969-01-01"}):
             refused(client.get(path, params=query), 422, "invalid")

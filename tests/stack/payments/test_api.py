@@ -35,7 +35,7 @@ def test_a_payment_has_one_checkout_however_often_it_is_asked_for(shop: Shop) ->
     checkout = shop.checkout()
     assert shop.open(checkout.order, checkout.attempt) == checkout.url
     with pytest.raises(ProviderUnavailable, match="payment_id_reused"):
-        shop.open(replace(checkout.order, total_minor=1), checkout.attempt)
+        shop.open(checkout.order, replace(checkout.attempt, amount_minor=1))
 
 
 def test_nobody_can_work_out_where_an_order_is_paid(shop: Shop, own_shop: Shop) -> None:
