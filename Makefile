@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 BOTH := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-browsers test-states bench bench-all faults soak lock clean
+.PHONY: help run servers test test-fast test-slow test-browsers test-states bench bench-all faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,12 +21,16 @@ run: $(READY) ## the servers, the whole application and a demo sale, until Ctrl-
 servers: $(READY) ## only Redis, MySQL and Kafka, until Ctrl-C
 	@exec $(VENV)/bin/python -m stack servers
 
-test: $(READY) ## format, lint, types and tests, against real servers
+test: $(READY) ## format, lint, types and tests, against real servers; the slowest are in test-slow
 	$(VENV)/bin/python -m stack install --browser
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest $(BOTH)
+	$(VENV)/bin/pytest $(BOTH) -m "not slow"
+
+test-slow: $(READY) ## the proofs that take half a minute or more each
+	$(VENV)/bin/python -m stack install --browser
+	$(VENV)/bin/pytest $(BOTH) -m slow
 
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
 	$(VENV)/bin/pytest tests/unit --hypothesis-profile=fast -p no:schemathesis

@@ -52,6 +52,7 @@ def slug() -> str:
     return f"night-{uuid.uuid4().hex[:10]}"
 
 
+@pytest.mark.slow
 def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     context: BrowserContext, stack: Stack, slug: str
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     assert_sound(stack.env, Sale(slug, event_id, skus))
 
 
+@pytest.mark.slow
 def test_two_organisers_at_once_and_controls_that_count_at_once(
     context: BrowserContext, stack: Stack, slug: str
 ) -> None:

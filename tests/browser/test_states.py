@@ -61,6 +61,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_on_any_page(stack: Stack, states: list[State], context: BrowserContext) -> None:
     found: list[str] = []
     page = context.new_page()

@@ -1,6 +1,7 @@
 """A rehearsal by a button: a worker plays it on a copy, one an event, and its verdict has a page."""
 
 import httpx
+import pytest
 
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import make_event, refused
@@ -11,6 +12,7 @@ from tests.world.waiting import until
 PLAYED_SECONDS = 180.0
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_played_on_a_copy_once_at_a_time_and_has_a_verdict(
     stack: Stack, env: dict[str, str]
 ) -> None:

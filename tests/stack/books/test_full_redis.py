@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 import httpx
+import pytest
 
 from tests.world.apart import apart
 from tests.world.buyers import OpenSale, api, assert_sound, make_event, order, pay, until_status
@@ -25,6 +26,7 @@ def said(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, str(answer.json().get("code", ""))
 
 
+@pytest.mark.slow
 def test_with_its_memory_full_redis_is_busy_for_the_new_and_ends_what_is_under_way(stack: Stack) -> None:
     with (
         redis_server() as server,

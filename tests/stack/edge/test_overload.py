@@ -62,6 +62,7 @@ def busy(stack: Stack) -> Iterator[Busy]:
         yield Busy(env, redis)
 
 
+@pytest.mark.slow
 def test_who_arrives_waits_and_nobody_else(busy: Busy) -> None:
     page = f"/events/{busy.sale.slug}"
     busy.fill()

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 import httpx
+import pytest
 
 from crowd.browser import visit
 from crowd.buyer import Outcome, buy
@@ -57,6 +58,7 @@ async def rush(web: str, slug: str, server: OwnRedis) -> list[Outcome]:
     return outcomes
 
 
+@pytest.mark.slow
 def test_a_crowd_buys_on_after_redis_was_wiped(stack: Stack) -> None:
     with (
         redis_server() as server,

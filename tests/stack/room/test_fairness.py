@@ -6,6 +6,7 @@ A model of a few lines says who must come in, who is parked and who waits; the s
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -212,6 +213,7 @@ def machine(url: str) -> Callable[[], RoomAndModel]:
     return lambda: RoomAndModel(url)
 
 
+@pytest.mark.slow
 def test_nobody_who_is_here_is_overtaken_by_a_larger_number(redis_url: str) -> None:
     run_state_machine_as_test(
         machine(redis_url),  # type: ignore[arg-type]  # anything that makes one
