@@ -162,15 +162,15 @@ def check_event(event: Event) -> None:
         "pass-ttl": (event.pass_ttl_seconds, 1, 86_400),
         "hold-ttl": (event.hold_ttl_seconds, 1, 86_400),
         "max-per-buyer": (event.max_per_buyer, 1, 1_000),
-        "refund-days": (event.refund_days or 0, 0, 365),
-        "retention-days": (1 if event.retention_days is None else event.retention_days, 1, 3_650),
-        "deposit-percent": (event.deposit_percent or 1, 1, 90),
-        "rest-due-days": (event.rest_due_days or 1, 1, 365),
+        "refund-days": (event.refund_days, 0, 365),
+        "retention-days": (event.retention_days, 1, 3_650),
+        "deposit-percent": (event.deposit_percent, 1, 90),
+        "rest-due-days": (event.rest_due_days, 1, 365),
     }
     if (event.deposit_percent is None) != (event.rest_due_days is None):
         raise InvalidEvent("deposit-percent: only together with rest-due-days, the days for the rest")
     for name, (value, least, most) in bounds.items():
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             raise InvalidEvent(f"{name}: from {least} to {most}")
 
 

@@ -106,7 +106,17 @@ def test_an_event_as_it_should_be() -> None:
             (replace(EVENT, hold_ttl_seconds=number), "hold-ttl"),
             (replace(EVENT, max_per_buyer=number), "max-per-buyer"),
         )
-    ],
+    ]
+    + [
+        wrong
+        for number in (0, -1, 3_651)
+        for wrong in (
+            (replace(EVENT, retention_days=number), "retention-days"),
+            (replace(EVENT, deposit_percent=number, rest_due_days=1), "deposit-percent"),
+            (replace(EVENT, deposit_percent=1, rest_due_days=number), "rest-due-days"),
+        )
+    ]
+    + [(replace(EVENT, deposit_percent=10), "deposit-percent"), (replace(EVENT, refund_days=-1), "refund-days")],
 )
 def test_an_event_that_is_not_as_it_should_be_is_refused_for_the_right_reason(wrong: Event, part: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^{part}:"):
