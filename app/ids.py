@@ -15,6 +15,7 @@ from app.units import now_ms
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # of anything
 ORDER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+SHORT_ID = re.compile(r"[0-9a-f]{12}")  # of what people read out or type: a key, an invitation
 BUYER_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -57,6 +58,11 @@ def placed_ms_of(order_id: str) -> int:
 def new_id() -> str:
     """An id for anything that is not an order: a payment, a fact."""
     return str(uuid.uuid4())
+
+
+def new_short_id() -> str:
+    """An id that people can read out, for what there are few of."""
+    return secrets.token_hex(6)
 
 
 def derived_id(*parts: str) -> str:

@@ -316,11 +316,6 @@ class _Reader:
             raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
-    def log_format(self, environment: str) -> LogFormat:
-        """For machines in production, for people elsewhere."""
-        usual = "json" if environment == "production" else "text"
-        return cast(LogFormat, self.one_of("LOG_FORMAT", ("text", "json"), usual))
-
     def whole(self, name: str, default: int, least: int, most: int) -> int:
         value = self._environ.get(name) or str(default)
         if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 CENT = Decimal("0.01")
+DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1)
 # All of them have two decimals, as DECIMAL(12,2) and "minor units / 100" take for granted.
 CURRENCIES = frozenset({"AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "SEK", "USD"})

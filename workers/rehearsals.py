@@ -56,7 +56,7 @@ async def work(settings: Settings, stop: Stop) -> None:
             if asked is None:
                 return False
             playing = asyncio.create_task(play(asked))
-            stopping = asyncio.create_task(_asked_to(stop))
+            stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([playing, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():  # it is not waited for: it counts as failed as soon as nobody says anything
                 playing.cancel()
@@ -68,11 +68,6 @@ async def work(settings: Settings, stop: Stop) -> None:
             return True
 
         await every(LOOK_SECONDS, look, stop)
-
-
-async def _asked_to(stop: Stop) -> None:
-    while not await stop.within(60.0):
-        pass
 
 
 if __name__ == "__main__":

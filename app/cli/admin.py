@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-from app.cli.command import Answer, Commands, Failed
+from app.cli.command import COMMAND_LINE, Answer, Commands, Failed
 from app.infra.mysql import Row, open_database
 from app.infra.redis import open_redis
 from app.organisers.access import EVERY_EVENT, ROLES, SCOPES
@@ -26,7 +26,6 @@ from app.sale.events import find_event
 from app.settings import Settings
 from app.units import iso, to_ms
 
-COMMAND_LINE = "The command line"
 MOST_LOGINS = 100
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from app.cli.command import Answer, Commands, Failed
+from app.cli.command import COMMAND_LINE, Answer, Commands, Failed
 from app.infra.mysql import open_database
 from app.infra.redis import open_redis
 from app.organisers.log import AdminLog, Deed
@@ -10,8 +10,6 @@ from app.sale.blocking import block, unblock
 from app.sale.events import find_event
 from app.settings import Settings
 from app.units import iso
-
-COMMAND_LINE = "The command line"
 
 
 def add(commands: Commands) -> None:

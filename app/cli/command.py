@@ -6,6 +6,8 @@ from typing import Any
 
 from app.settings import Settings
 
+COMMAND_LINE = "The command line"  # who did it, where people read what was done
+
 Answer = tuple[dict[str, Any], str]  # for --json, and for people; {"ok": False, …} is exit 1
 Do = Callable[[Settings, argparse.Namespace], Awaitable[Answer]]
 

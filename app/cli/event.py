@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from app.cli.command import Answer, Commands, Failed
+from app.cli.command import COMMAND_LINE, Answer, Commands, Failed
 from app.cli.gates import add_gates, read_gates, told_gates
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
@@ -236,7 +236,7 @@ async def _close(settings: Settings, arguments: argparse.Namespace) -> Answer:
 async def _set_state(settings: Settings, slug: str, state: str, words: str = "") -> Answer:
     async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.find_event(database, slug)
-        await sales.set_state(database, redis, event, state, words, "The command line")
+        await sales.set_state(database, redis, event, state, words, COMMAND_LINE)
         state, stock, *_ = await sales.read_sale(redis, event)
     told = public_state(state, stock)
     return {"slug": event.slug, "sale": told}, f"{event.slug}: {told}"

@@ -46,6 +46,7 @@ from app.orders.facts import (
     Returned,
     ReviewAccepted,
 )
+from app.units import DAY_MS
 
 # Money came for an order nobody knows: there is no row in `orders`, only its payments are kept.
 UNKNOWN: Final = "UNKNOWN"
@@ -58,8 +59,7 @@ CLAIMS: Final = {
     "REFUNDED": "sold",  # what of it was not put back on sale
 }
 BOUGHT: Final = ("CONFIRMED", "PARTIALLY_REFUNDED")
-DAY_MS: Final = 24 * 3_600_000
-REVIEW_TTL_MS: Final = 24 * 3_600_000  # how long an order in REVIEW keeps its stock
+REVIEW_TTL_MS: Final = DAY_MS  # how long an order in REVIEW keeps its stock
 
 
 class Payment(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ version, and a row says which one is good from then on.
 """
 
 from app.infra.mysql import Database
-from app.units import now_ms, to_datetime
+from app.units import DAY_MS, now_ms, to_datetime
 
-GOOD_FOR_MS = 400 * 86_400_000  # after the order was placed: concerts are announced up to a year ahead
+GOOD_FOR_MS = 400 * DAY_MS  # after the order was placed: concerts are announced up to a year ahead
 FIRST_VERSION = 1
 # The orders that are worth coming back to; others end with their hold.
 LASTING = ("CONFIRMED", "PARTIALLY_REFUNDED", "REFUNDED", "REVIEW")

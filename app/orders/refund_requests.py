@@ -13,9 +13,8 @@ from app.infra.mysql import Connection, Database, Row, in_list
 from app.orders.facts import RefundDecided, Returned
 from app.orders.lifecycle import BOUGHT, Order, TooMuch, apply, refund_parts, takes_all
 from app.orders.reading import read_orders
-from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
+from app.units import DAY_MS, now_ms, to_datetime, to_decimal, to_minor, to_ms
 
-DAY_MS = 86_400_000
 PAGE = 200
 MOST_LISTED = 100
 MOST_NAME = 64

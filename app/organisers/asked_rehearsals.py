@@ -1,10 +1,10 @@
 """Rehearsals that organisers ask for: written down by the web, played by a worker, one at a time."""
 
-import secrets
 from typing import Final
 
 import msgspec
 
+from app.ids import new_short_id
 from app.infra.mysql import Connection, Database, Row
 from app.units import now_ms, to_datetime, to_ms
 
@@ -35,7 +35,7 @@ async def ask(
     database: Database, event_id: int, buyers: int, tickets: int | None, kills: str | None, who: str
 ) -> str:
     """Writes down that a rehearsal is wanted: its id. Raises AlreadyAsked, TooManyRehearsals."""
-    id_, now = secrets.token_hex(6), now_ms()
+    id_, now = new_short_id(), now_ms()
     async with database.transaction() as connection:
         standing = await _standing(connection)
         asked, full = event_id in [row["event_id"] for row in standing], len(standing) >= MOST_WAITING

@@ -9,19 +9,17 @@ import re
 import secrets
 from typing import Final
 
-from app.ids import derived_id
+from app.ids import SHORT_ID, derived_id, new_short_id
 from app.infra.mysql import Database, Row, in_list
 from app.organisers.access import Role
 from app.outbound.contacts import is_address
 from app.outbound.inviting import INVITED
 from app.outbound.outbox import Message, enqueue
-from app.units import now_ms, to_datetime
+from app.units import DAY_MS, now_ms, to_datetime
 
 DAYS: Final = 7
-DAY_MS: Final = 86_400_000
 MOST_INVITATIONS: Final = 200  # that stand
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class BadInvitation(ValueError):
@@ -42,7 +40,7 @@ async def invite(
     """Invites somebody by mail: the invitation's id, and the secret of its link. Raises BadInvitation."""
     if not is_address(email):
         raise BadInvitation("email: an address like kim@example.com")
-    id_, secret, now = secrets.token_hex(6), secrets.token_urlsafe(32), now_ms()
+    id_, secret, now = new_short_id(), secrets.token_urlsafe(32), now_ms()
     async with database.transaction() as connection:
         await connection.execute("DELETE FROM invitations WHERE expires_at <= %s", (to_datetime(now),))
         row = await connection.fetch_one("SELECT COUNT(*) AS there FROM invitations")
@@ -105,7 +103,9 @@ async def list_invitations(database: Database) -> list[Row]:
 
 async def withdraw(database: Database, id_: str) -> bool:
     """Ends an invitation; whether there was one."""
-    return bool(_ID.fullmatch(id_) and await database.execute("DELETE FROM invitations WHERE id = %s", (id_,)))
+    return bool(
+        SHORT_ID.fullmatch(id_) and await database.execute("DELETE FROM invitations WHERE id = %s", (id_,))
+    )
 
 
 async def accept(database: Database, secret: str, name: str, password_hash: str) -> Row:

@@ -8,18 +8,17 @@ import re
 import secrets
 from collections.abc import Collection
 
+from app.ids import SHORT_ID, new_short_id
 from app.infra.mysql import Database, Row
 from app.organisers.access import EVERY_EVENT, SCOPES, Scope
 from app.organisers.accounts import canonical_name
-from app.units import now_ms, to_datetime
+from app.units import DAY_MS, now_ms, to_datetime
 
 MOST_KEYS = 50  # of one admin
 MOST_DAYS = 3_650
-DAY_MS = 86_400_000
 
 KEY_PREFIX = "tck_"
 _KEY = re.compile(rf"{KEY_PREFIX}([0-9a-f]{{12}})_[A-Za-z0-9_-]{{43}}")
-_ID = re.compile(r"[0-9a-f]{12}")
 _NAME = re.compile(r"[\w][\w .:@+-]{0,63}")
 
 
@@ -55,7 +54,7 @@ async def create_key(
         raise BadKey(f"scope: one or more of {', '.join(SCOPES)}")
     if not 1 <= days <= MOST_DAYS:
         raise BadKey(f"days: from 1 to {MOST_DAYS}")
-    id_ = secrets.token_hex(6)
+    id_ = new_short_id()
     key = f"{KEY_PREFIX}{id_}_{secrets.token_urlsafe(32)}"
     now = now_ms()
     async with database.transaction() as connection:
@@ -101,7 +100,7 @@ async def list_keys(database: Database, admin: str | None = None) -> list[Row]:
 
 async def revoke_key(database: Database, id_: str, admin: str | None = None) -> bool:
     """Ends a key, of this admin or of anyone; two seconds later no process takes it. Whether there was one."""
-    return _ID.fullmatch(id_) is not None and bool(
+    return SHORT_ID.fullmatch(id_) is not None and bool(
         await database.execute(
             "DELETE FROM api_keys WHERE id = %s AND (%s IS NULL OR admin = %s)", (id_, admin, admin)
         )

@@ -18,7 +18,6 @@ from app.units import iso, to_datetime, to_ms
 MOST_ORDERS: Final = 200  # of one buyer in one event; the limit of orders a buyer is below that
 MOST_BUYERS: Final = 20  # who gave the same address
 PAGE: Final = 1_000
-DAY_MS: Final = 86_400_000
 ERASED: Final = "erased"
 
 

@@ -7,11 +7,11 @@ from msgspec import UNSET, Struct, UnsetType
 from app.infra.mysql import Connection, Database
 from app.live.shapes import Time
 from app.orders.refused import read_refused
-from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
+from app.units import DAY_MS, iso, money_text, now_ms, to_datetime, to_minor, to_ms
 
 MOST_OF_A_KIND: Final = 50
 STUCK_MS: Final = 30 * 60_000
-RECENT_MS: Final = 7 * 86_400_000
+RECENT_MS: Final = 7 * DAY_MS
 
 
 class TroubleItem(Struct, frozen=True):

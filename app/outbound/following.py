@@ -14,10 +14,10 @@ from app.orders.lifecycle import BOUGHT, Order, Payment
 from app.outbound.contacts import changes_of, confirmation
 from app.outbound.outbox import Message, enqueue
 from app.tickets.issuing import Step, follow_orders
-from app.units import iso, now_ms
+from app.units import DAY_MS, iso, now_ms
 
 TOO_LATE = ("EXPIRED", "CANCELED", "REJECTED")
-REMIND_MS = 3 * 24 * 3_600_000  # before the rest of an order is due
+REMIND_MS = 3 * DAY_MS  # before the rest of an order is due
 
 
 async def follow(connection: Connection, steps: Sequence[Step]) -> None:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from app.ids import BUYER_ID
 from app.infra.mysql import Connection, Database
 from app.sale.catalog import Event
 from app.sale.changing import configure, lock_of
 from app.sale.events import event_by_id
-from app.sale.gates.blocks import BUYER, MAX_WHY_CHARACTERS, MOST_BLOCKED, BadBlock, Block, canonical, text_of
+from app.sale.gates.blocks import MAX_WHY_CHARACTERS, MOST_BLOCKED, BadBlock, Block, canonical, text_of
 from app.sale.waiting_room import leave
 from app.units import now_ms
 
@@ -28,7 +29,7 @@ async def block(database: Database, redis: Redis, event: Event, who: str, why: s
         after = replace(now, blocked={**now.blocked, who: Block(why, by, now_ms())})
         await _write_blocked(connection, after)
     await _tell_blocked(redis, after)
-    if BUYER.fullmatch(who) and after.state != "draft" and not after.purged:
+    if BUYER_ID.fullmatch(who) and after.state != "draft" and not after.purged:
         await leave(redis, after.id, who)
     return after
 

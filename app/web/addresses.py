@@ -1,13 +1,11 @@
 """Where a request comes from, when proxies stand in between."""
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
 
 from app.settings import Network
-
-SITE_BITS = 64  # the smallest IPv6 network that a subscriber gets
 
 
 def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -43,16 +41,3 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     except ValueError:
         return False
     return any(parsed in network for network in trusted)
-
-
-def address_prefix(address: str) -> str:
-    """What limits count by: an IPv4 address, or the /64 of an IPv6 one; text that is neither stays as it is."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Network((parsed, SITE_BITS), strict=False))
-    return address

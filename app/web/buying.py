@@ -19,12 +19,13 @@ from app.orders.reservations import Hold, Refused
 from app.sale import waiting_room
 from app.sale.catalog import Event
 from app.sale.events import check_not_over
+from app.sale.gates.addresses import address_prefix
 from app.sale.gates.rules import JoinRequest
 from app.sale.returning import come_back
 from app.sale.waiting_room import Place
 from app.tokens import BadToken, Buyer, new_buyer
 from app.units import now_ms
-from app.web.addresses import address_of, address_prefix
+from app.web.addresses import address_of
 from app.web.gates import pass_gates
 from app.web.http import idempotency_key
 from app.web.problems import Problem, invalid

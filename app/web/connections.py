@@ -24,9 +24,10 @@ from uvicorn.server import ServerState
 
 from app.infra.board import Board
 from app.live.frames import FrameProtocol
+from app.sale.gates.addresses import address_prefix
 from app.settings import Network
 from app.watch.metrics import CONNECTIONS, TURNED_AWAY
-from app.web.addresses import address_prefix, is_trusted
+from app.web.addresses import is_trusted
 from app.web.turned_away import answer_to, raw_answer
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.ids import ID, ORDER_ID
+from app.ids import ID, ORDER_ID, SHORT_ID
 from app.infra.migrations import migrate
 from app.infra.mysql import open_database
 from app.organisers.accounts import canonical_name
@@ -27,7 +27,6 @@ BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what car
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
 FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
 CODE = re.compile(r"[0-9a-f]{4}-[0-9a-f]{4}")  # of an order's id
-KEY_ID = re.compile(r"[0-9a-f]{12}")  # app.organisers.keys makes them
 PROVIDER = re.compile("|".join(PROVIDER_NAMES))
 
 # Column -> the form of all that is in it or is compared with it, and a text of that form.
@@ -66,11 +65,11 @@ FORMS = {
     "admin_recovery_codes.code_hash": (HEX_64, "0a" * 32),
     "pictures.hash": (HEX_64, "0a" * 32),
     "access_codes.code_hash": (HEX_64, "0a" * 32),
-    "api_keys.id": (KEY_ID, "0123456789ab"),
+    "api_keys.id": (SHORT_ID, "0123456789ab"),
     "api_keys.secret_hash": (HEX_64, "0a" * 32),
-    "invitations.id": (KEY_ID, "0123456789ab"),
+    "invitations.id": (SHORT_ID, "0123456789ab"),
     "invitations.secret_hash": (HEX_64, "0a" * 32),
-    "asked_rehearsals.id": (KEY_ID, "0123456789ab"),
+    "asked_rehearsals.id": (SHORT_ID, "0123456789ab"),
     "asked_rehearsals.state": (WORD, "WAITING"),
     "figures.name": (FIGURE, "orders:PENDING"),
     "receipts.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.addresses import address_prefix, client_address
+from app.sale.gates.addresses import address_prefix
+from app.web.addresses import client_address
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48")]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.sale.gates.addresses import address_prefix
 from app.sale.gates.blocks import BadBlock, canonical
-from app.web.addresses import address_prefix
 
 
 @pytest.mark.parametrize("address", ["198.51.100.7", "2001:DB8::1:2:3", "2001:db8:0:0::", "::ffff:198.51.100.7"])

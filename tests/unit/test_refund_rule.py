@@ -3,7 +3,8 @@
 import pytest
 
 from app.orders.lifecycle import Order
-from app.orders.refund_requests import DAY_MS, may_ask
+from app.orders.refund_requests import may_ask
+from app.units import DAY_MS
 
 STARTS_MS = 100 * DAY_MS
 

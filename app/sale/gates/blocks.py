@@ -1,16 +1,17 @@
 """Whom an organiser keeps out of a sale: buyers by their id, and the addresses that they come from. Pure."""
 
-import re
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network, NetmaskValueError
+from contextlib import suppress
+from ipaddress import IPv6Network, ip_address
 from typing import Final
 
 import msgspec
 
+from app.ids import BUYER_ID
+from app.sale.gates.addresses import SITE_BITS, address_prefix
+
 MOST_BLOCKED: Final = 500  # in one event
 MAX_WHY_CHARACTERS: Final = 140
-SITE_BITS: Final = 64  # of an IPv6 address, a whole site's
-BUYER: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -32,21 +33,14 @@ NOBODY: Final[Blocked] = {}
 def canonical(text: str) -> str:
     """The form in which a buyer or an address is kept. Raises BadBlock."""
     who = text.strip().lower()
-    if BUYER.fullmatch(who):
+    if BUYER_ID.fullmatch(who):
         return who
-    try:
-        return str(IPv4Address(who))
-    except AddressValueError:
-        pass
-    try:
+    with suppress(ValueError):
         if "/" not in who:
-            address = IPv6Address(who)
-            return str(address.ipv4_mapped or IPv6Network((address, SITE_BITS), strict=False))
+            return address_prefix(str(ip_address(who)))
         network = IPv6Network(who)
         if network.prefixlen == SITE_BITS:
             return str(network)
-    except (AddressValueError, NetmaskValueError, ValueError):
-        pass
     raise BadBlock("who: a buyer's id of 32 hexadecimal digits, an IPv4 address, or an IPv6 one or its /64")
 
 

@@ -28,7 +28,7 @@ from app.sale.changing import (
 )
 from app.sale.events import NotOpen, UnknownEvent, create_event, event_by_id, find_event, list_events, note
 from app.sale.pictures import MOST_BYTES, BadPicture, drop_picture, keep_picture, look_at
-from app.units import iso, now_ms
+from app.units import DAY_MS, iso, now_ms
 from app.web.admin.access import allowed, record
 from app.web.http import Json, optional_idempotency_key, read_body, read_json
 from app.web.problems import Problem, invalid
@@ -524,7 +524,7 @@ async def copy_of(request: Request, slug: str, new_slug: str) -> Event:
         pauses=(),
         revision=1,
         epoch=1,
-        opens_at_ms=max(event.opens_at_ms, now_ms() + 86_400_000),
+        opens_at_ms=max(event.opens_at_ms, now_ms() + DAY_MS),
         skus=tuple(replace(sku, id=0, sold=0) for sku in event.skus),
     )
     return await create_event(services.database, services.redis, draft)

@@ -14,8 +14,9 @@ from app.organisers.accounts import MOST_PASSWORD, TooBusy, canonical_name
 from app.organisers.keys import KEY_PREFIX
 from app.organisers.login import FactorNeeded, SignedIn, TooManyTries, Visitor, WrongPassword
 from app.organisers.sessions import ABSOLUTE_SECONDS, TooManyKeys
+from app.sale.gates.addresses import address_prefix
 from app.tokens import DEVICE_SECONDS, BadToken, Device
-from app.web.addresses import address_of, address_prefix
+from app.web.addresses import address_of
 from app.web.callers import bearer_token, only_for
 from app.web.cookies import delete_cookie, read_cookie, set_cookie
 from app.web.http import Json, read_body, read_json

@@ -46,11 +46,8 @@ async def event_page(request: Request) -> Response:
     event = await services.event(request.path_params["slug"])
     buyer = await visitor(request)
     if buyer is None and not request.scope["query_string"]:
-        seen_by = (
-            event.id,
-            takes_brotli(request),
-            language_of(request).code,
-        )  # all that a stranger's page depends on
+        # All that a stranger's page depends on.
+        seen_by = event.id, takes_brotli(request), language_of(request).code
         return await services.strangers_pages.get(seen_by, lambda: _event_page(request, event, None))
     return await _event_page(request, event, buyer)
 

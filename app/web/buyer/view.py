@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.ids import short_code
+from app.units import DAY_MS
 from app.words import Words, count, to_ms
 
 OPEN = ("HELD", "PENDING")
@@ -24,7 +25,6 @@ ORDER_VIEWS = {
 PAID_FOR = ("confirmed", "review", "refunded")
 VERY = 2  # so many times more people than tickets make "unlikely" very unlikely
 WARNING_MS = 60_000
-DAY_MS = 86_400_000
 
 Json = dict[str, Any]
 

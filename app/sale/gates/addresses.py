@@ -1,0 +1,18 @@
+"""What counts as one address. Pure."""
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+SITE_BITS = 64  # the smallest IPv6 network that a subscriber gets
+
+
+def address_prefix(address: str) -> str:
+    """What limits count by: an IPv4 address, or the /64 of an IPv6 one; text that is neither stays as it is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((parsed, SITE_BITS), strict=False))
+    return address
