@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from app.ids import BUYER_ID, ID, ORDER_ID
+from app.ids import BUYER_ID, ID, ORDER_ID, SHORT_ID
 from app.live import shapes
 from app.live.closing import CLOSES
-from app.organisers.exports import EXPORTS
+from app.organisers.exports import EXPORTS, FORMS
 from app.organisers.snapshot import Snapshot
 from app.sale.catalog import SLUG
 from app.web.http import JSON_LINES, Json
@@ -39,9 +39,9 @@ PATH_PARAMETERS = {
     "ticket_id": ("A ticket's id.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "request_id": ("A refund request's id.", {"type": "string", "pattern": f"^{ID.pattern}$"}),
     "name": ("The name somebody signs in with.", {"type": "string"}),
-    "invitation_id": ("An invitation's id.", {"type": "string", "pattern": "^[0-9a-f]{12}$"}),
-    "key_id": ("A key's id.", {"type": "string", "pattern": "^[0-9a-f]{12}$"}),
-    "export": ("What is exported.", {"enum": [f"{name}.csv" for name in EXPORTS]}),
+    "invitation_id": ("An invitation's id.", {"type": "string", "pattern": f"^{SHORT_ID.pattern}$"}),
+    "key_id": ("A key's id.", {"type": "string", "pattern": f"^{SHORT_ID.pattern}$"}),
+    "export": ("What is exported.", {"enum": [f"{name}.{form}" for name in EXPORTS for form in FORMS]}),
     "provider": ("A payment provider.", {"type": "string"}),
     "code": ("A problem's code.", {"enum": sorted(KINDS)}),
 }
@@ -172,7 +172,9 @@ def _operation(path: str, method: str, handler: Any, told: Promise, schemas: dic
     if told.body:
         is_json = not isinstance(told.body, Text)
         content = (
-            {"application/json": {"schema": schemas[repr(told.body)]}} if is_json else {told.body.media_type: {}}
+            {"application/json": {"schema": schemas[repr(told.body)]}}
+            if is_json
+            else {media_type: {} for media_type in told.body.media_types}
         )
         operation["requestBody"] = {"required": not told.body_is_optional, "content": content}
     if caller:
@@ -192,7 +194,7 @@ def _answer(status: int, type_: Any, told: Promise, schemas: dict[Any, Any]) -> 
     if type_ is str:
         answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
     elif isinstance(type_, Text):
-        answer["content"] = {type_.media_type: {"schema": {"type": "string"}}}
+        answer["content"] = {media_type: {"schema": {"type": "string"}} for media_type in type_.media_types}
     elif isinstance(type_, JsonLines):
         line = {"type": "string", "contentMediaType": "application/json", "contentSchema": schemas[repr(type_.of)]}
         answer["content"] = {JSON_LINES: {"schema": {"type": "string"}, "x-line": line}}

@@ -84,13 +84,12 @@ REPEAT_KEY = Parameter(
 
 
 class Text(msgspec.Struct, frozen=True):
-    """An answer, or a body, of another media type than JSON."""
+    """An answer, or a body, of one of some media types other than JSON."""
 
-    media_type: str
+    media_types: tuple[str, ...]
 
 
-CSV = Text("text/csv")
-PICTURE = Text("image/*")
+PICTURE = Text(("image/*",))
 
 
 class JsonLines(msgspec.Struct, frozen=True):

@@ -30,11 +30,12 @@ from app.units import iso
 from app.web.admin.access import allowed, record
 from app.web.http import Json, read_json, read_limit, read_time
 from app.web.problems import Problem, invalid
-from app.web.promises import CSV, CURSOR, TIME, Parameter, limit, promise
+from app.web.promises import CURSOR, TIME, Parameter, Text, limit, promise
 from app.web.services import Services, services_of
 
 MAX_QUERY = 100
 DEFAULT_LIMIT, MOST = 50, 200
+EXPORTED = Text(tuple(media_type.partition(";")[0] for media_type in FORMS.values()))
 Q = Parameter(
     "q", "query", "An order's id, its beginning or its code; a buyer's id or address; a ticket's id.",
     {"type": "string", "maxLength": MAX_QUERY},
@@ -203,7 +204,9 @@ async def post_replay(request: Request, admin: Admin) -> Response:
     return Json(Replayed(ids))
 
 
-@promise("A part of the books as CSV (`orders.csv`) or JSON lines (`orders.jsonl`), however long.", {200: CSV})
+@promise(
+    "A part of the books as CSV (`orders.csv`) or JSON lines (`orders.jsonl`), however long.", {200: EXPORTED}
+)
 @allowed("orders_view")
 async def get_export(request: Request, admin: Admin) -> Response:
     services, name = services_of(request), request.path_params["export"]
