@@ -5,8 +5,10 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
-# Two test processes, each with a stack of its own; the tests of a file stay together.
-BOTH := -n 2 --dist loadfile
+# Two test processes, each with a stack of its own; the tests of a file stay together, the long files come first.
+BOTH := -n 2 --dist loadfile --no-loadscope-reorder
+# Modules are compiled once and not by each of hundreds of processes, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run servers test test-fast test-slow test-browsers test-states bench bench-all faults soak lock clean

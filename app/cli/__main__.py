@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from functools import cache
 
 from redis.exceptions import RedisError
 
@@ -112,6 +113,7 @@ def _fail(arguments: argparse.Namespace, reason: str) -> int:
     return 1
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """All commands and what they take."""
     made = argparse.ArgumentParser(prog="ticketcraze", description="Runs ticket sales.")

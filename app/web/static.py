@@ -9,7 +9,7 @@ import base64
 import gzip
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,10 +37,22 @@ Answer = tuple[RawHeaders, bytes]
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file as it is sent: its name with the hash, and its answer by content encoding ("" is the plain one)."""
+    """A file as it is sent: its name with the hash, its media type and its content."""
 
     name: str
-    answers: dict[str, Answer]
+    media_type: str
+    content: bytes
+
+    @cached_property
+    def answers(self) -> dict[str, Answer]:
+        """The answers by content encoding; "" is the plain one."""
+        bodies = {"": self.content}
+        if len(self.content) >= SMALL:
+            bodies["br"] = brotli.compress(self.content, mode=brotli.MODE_TEXT)
+            bodies["gzip"] = gzip.compress(self.content, 9, mtime=0)
+        return {
+            encoding: (_headers(self.media_type, len(body), encoding), body) for encoding, body in bodies.items()
+        }
 
     def answer(self, accepted: str) -> Answer:
         """The smallest answer that an Accept-Encoding header allows."""
@@ -64,15 +76,8 @@ def _headers(media_type: str, length: int, encoding: str = "") -> RawHeaders:
 def make_file(name: str, content: bytes) -> StaticFile:
     """A file of this plain name ("js/shared/api.js") and content."""
     stem, dot, ending = name.rpartition(".")
-    media_type = TYPES[dot + ending]
-    bodies = {"": content}
-    if len(content) >= SMALL:
-        bodies["br"] = brotli.compress(content, mode=brotli.MODE_TEXT)
-        bodies["gzip"] = gzip.compress(content, 9, mtime=0)
     hashed = f"{stem}.{sha256(content).hexdigest()[:HASH_LENGTH]}.{ending}"
-    return StaticFile(
-        hashed, {encoding: (_headers(media_type, len(body), encoding), body) for encoding, body in bodies.items()}
-    )
+    return StaticFile(hashed, TYPES[dot + ending], content)
 
 
 def script_of(value: object) -> bytes:
@@ -118,6 +123,8 @@ class StaticFiles:
     def __init__(self, app: ASGIApp, files: dict[str, StaticFile]) -> None:
         self._app = app
         self._by_path = {PREFIX + file.name: file for file in files.values()}
+        for file in files.values():
+            file.answers  # noqa: B018  compressed now, and not while the first browser waits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
