@@ -46,6 +46,11 @@ def to_datetime(at_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=at_ms)
 
 
+def optional_datetime(at_ms: int | None) -> datetime | None:
+    """The same of a time that may not be set."""
+    return None if at_ms is None else to_datetime(at_ms)
+
+
 def to_ms(at: datetime) -> int:
     """A naive UTC datetime from MySQL to milliseconds."""
     return (at - EPOCH) // timedelta(milliseconds=1)
@@ -54,3 +59,8 @@ def to_ms(at: datetime) -> int:
 def iso(at_ms: int) -> str:
     """UTC milliseconds as ISO 8601 text: "2026-11-23T19:30:00.000Z"."""
     return to_datetime(at_ms).isoformat(timespec="milliseconds") + "Z"
+
+
+def optional_iso(at_ms: int | None) -> str | None:
+    """The same of a time that may not be set."""
+    return None if at_ms is None else iso(at_ms)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
@@ -37,6 +38,15 @@ class Sku(msgspec.Struct, frozen=True):
     price: int
     currency: str
     available: int
+    max_per_buyer: int | None = None
+    sells_from: str | None = None
+    sells_until: str | None = None
+
+    def is_on_sale(self) -> bool:
+        """Whether it is, at this moment."""
+        now = datetime.now(UTC)
+        began = self.sells_from is None or datetime.fromisoformat(self.sells_from) <= now
+        return began and (self.sells_until is None or now < datetime.fromisoformat(self.sells_until))
 
 
 class Shop(msgspec.Struct, frozen=True):

@@ -187,7 +187,9 @@ class Buyer:
 
         def ends_or_there() -> tuple[str, list[dict[str, Any]]] | None:
             end = browser.is_over or self._place_after("admitted")
-            there = [sku for sku in browser.stock.get("skus", ()) if sku["available"] > 0]
+            on_sale = {sku.id for sku in browser.shop.skus if sku.is_on_sale()}
+            skus = browser.stock.get("skus", ())
+            there = [sku for sku in skus if sku["available"] > 0 and sku["id"] in on_sale]
             return (end, there) if end or there else None
 
         end, there = await browser.until(ends_or_there)
@@ -198,7 +200,8 @@ class Buyer:
         wanted = self._habits.tickets or max(self._chance.randint(1, most), self._habits.wants)
         if self.tickets:  # an order more
             wanted = min(wanted, self._habits.wants - self.tickets)
-        return sku["id"], min(wanted, sku["available"], most)
+        own = next(kind.max_per_buyer for kind in browser.shop.skus if kind.id == sku["id"])
+        return sku["id"], min(wanted, sku["available"], most, own or most)
 
     async def _took(self, sku_id: int, quantity: int) -> bool:
         """Orders; False when somebody was faster."""

@@ -107,6 +107,10 @@ CREATE TABLE skus (
     held     INT           NOT NULL DEFAULT 0,
     sold     INT           NOT NULL DEFAULT 0,
     vat_percent DECIMAL(4,2) NOT NULL DEFAULT 0, -- in the price
+    position SMALLINT UNSIGNED NOT NULL DEFAULT 0, -- where it is listed; equal ones in the order of their ids
+    max_per_buyer SMALLINT UNSIGNED NULL, -- of this kind; NULL: the event's limit alone
+    sells_from DATETIME(3) NULL, -- NULL, here and below: for as long as the sale goes on
+    sells_until DATETIME(3) NULL,
     PRIMARY KEY (id),
     UNIQUE KEY skus_name (event_id, name),
     CONSTRAINT skus_event FOREIGN KEY (event_id) REFERENCES events (id),

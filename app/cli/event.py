@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import time
 from dataclasses import asdict
 from typing import Any
@@ -9,15 +10,16 @@ from typing import Any
 from redis.asyncio import Redis
 
 from app.cli.command import COMMAND_LINE, Answer, Commands, Failed
-from app.cli.gates import add_gates, read_gates, told_gates
+from app.cli.gates import NONE, add_gates, read_gates, told_gates
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
 from app.orders import calling_off
 from app.sale import events as sales
 from app.sale.catalog import Event, Sku, parse_sku, parse_time, public_state
+from app.sale.changing import SkuChange, change_event
 from app.sale.gates.rules import NO_GATES
 from app.settings import Settings
-from app.units import iso, money_text, now_ms
+from app.units import iso, money_text, now_ms, optional_iso
 
 MAX_OPENS_IN_SECONDS = 366 * 86_400
 MAX_NOTICE_CHARACTERS = 200
@@ -38,7 +40,8 @@ def add(commands: Commands) -> None:
     create.add_argument(
         "--sku", required=True, action="append", metavar="NAME:PRICE:CAPACITY",
         help='a kind of ticket, with its price in minor units: "Floor:4500:300", or "Floor:4500:300:20" with'
-        " 20 percent of VAT in the price; may be repeated",
+        ' 20 percent of VAT in the price; ";limit=2", ";from=TIME" and ";until=TIME" after it are its own rules;'
+        " may be repeated, in the order in which they are listed",
     )  # fmt: skip
     create.add_argument("--currency", default="USD", help="three letters (USD)")
     create.add_argument("--opens-in", type=int, default=60, metavar="SECONDS", help="0 opens it now (60)")
@@ -80,6 +83,21 @@ def add(commands: Commands) -> None:
     gates.add_argument("slug", metavar="SLUG")
     for parser in (create, gates):
         add_gates(parser)
+
+    sku = events.add(
+        "sku",
+        "Changes where a kind of ticket is listed, how many of it one buyer may have, and when it is on sale.",
+        _sku,
+        "ticketcraze event sku night-of-lights Floor --limit 2 --from 2026-12-24T20:00Z --until none",
+    )
+    sku.add_argument("slug", metavar="SLUG")
+    sku.add_argument("name", metavar="NAME", help="the kind of ticket")
+    sku.add_argument("--position", type=int, metavar="PLACE", help="where it is listed, from 1 on")
+    sku.add_argument(
+        "--limit", metavar="TICKETS", help="how many of it one buyer may have; none: as the event has it"
+    )
+    sku.add_argument("--from", dest="sells_from", metavar="TIME", help="when it goes on sale; none: with the sale")
+    sku.add_argument("--until", dest="sells_until", metavar="TIME", help="when it ends; none: with the sale")
 
     events.add("list", "Lists the newest events and how they stand.", _list, "ticketcraze event list")
 
@@ -157,12 +175,48 @@ def _sku_line(event: Event, sku: Sku) -> str:
 
 
 async def _gates(settings: Settings, arguments: argparse.Namespace) -> Answer:
-    async with open_database(settings) as database:
+    async with open_database(settings) as database, open_redis(settings) as redis:
         event = await sales.find_event(database, arguments.slug)
         gates = read_gates(arguments, event.gates)
-        await sales.set_gates(database, event, gates)
+        await sales.set_gates(database, redis, event, gates)
     told = told_gates(gates)
     return {"slug": event.slug, "gates": told}, f"{event.slug}: {told}"
+
+
+async def _sku(settings: Settings, arguments: argparse.Namespace) -> Answer:
+    change: dict[str, Any] = {}
+    if arguments.limit is not None:
+        if arguments.limit != NONE and not re.fullmatch(r"\d{1,4}", arguments.limit, re.ASCII):
+            raise Failed("limit: a number of tickets, or none")
+        change["max_per_buyer"] = None if arguments.limit == NONE else int(arguments.limit)
+    for name, text in (("from", arguments.sells_from), ("until", arguments.sells_until)):
+        if text is not None:
+            change[f"sells_{name}_ms"] = None if text == NONE else parse_time(name, text)
+    async with open_database(settings) as database, open_redis(settings) as redis:
+        event = await sales.find_event(database, arguments.slug)
+        found = [sku for sku in event.skus if sku.name == arguments.name]
+        if not found:
+            raise Failed(
+                f"{event.slug} has no {arguments.name!r}, but {', '.join(sku.name for sku in event.skus)}"
+            )
+        changed = SkuChange(found[0].id, change, arguments.position)
+        _, after = await change_event(database, redis, event, {}, [changed])
+    told = [
+        {
+            "id": sku.id,
+            "name": sku.name,
+            "max_per_buyer": sku.max_per_buyer,
+            "sells_from": optional_iso(sku.sells_from_ms),
+            "sells_until": optional_iso(sku.sells_until_ms),
+        }
+        for sku in after.skus
+    ]
+    lines = [
+        f"{place}. {sku['name']}: {sku['max_per_buyer'] or event.max_per_buyer} a buyer,"
+        f" on sale from {sku['sells_from'] or 'the opening'} until {sku['sells_until'] or 'the end'}"
+        for place, sku in enumerate(told, 1)
+    ]
+    return {"slug": event.slug, "skus": told}, "\n".join(lines)
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace) -> Answer:

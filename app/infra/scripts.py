@@ -38,9 +38,18 @@ def _joining() -> str:
     return f"local function join()\n{join}end\n{then}{place.partition(chr(10))[2]}"
 
 
+def _text_of(path: Path) -> str:
+    """A script with the functions that it shares with others in front; its first line stays the first."""
+    if path.stem not in _RULED:
+        return path.read_text()
+    first, newline, rest = path.read_text().partition("\n")
+    return first + newline + (_FOLDER / "sku_rules.lua").read_text() + rest
+
+
 _ANYTIME = {path.stem: path.read_text() for path in sorted((_FOLDER / "anytime").glob("*.lua"))}
-_PARTS = ("ready", "then_place")  # of other scripts
-_DECIDING = {path.stem: _held_back(path.read_text()) for path in _FOLDER.glob("*.lua") if path.stem not in _PARTS}
+_PARTS = ("ready", "then_place", "sku_rules")  # of other scripts
+_RULED = ("admit", "reserve", "hold_again", "reclaim")  # they ask for the rules that skus have of their own
+_DECIDING = {path.stem: _held_back(_text_of(path)) for path in _FOLDER.glob("*.lua") if path.stem not in _PARTS}
 _DECIDING["join"] = _held_back(_joining())
 _TEXTS = {**_DECIDING, **_ANYTIME}
 _SHAS = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in _TEXTS.items()}

@@ -13,7 +13,7 @@ from app.sale.catalog import Event, SaleState, Stock, end_after_pauses, vat_of
 from app.sale.gates.rules import Codes
 from app.sale.pace import chance, eta_seconds
 from app.sale.waiting_room import Place
-from app.units import iso, now_ms
+from app.units import iso, now_ms, optional_iso
 
 NEAR_FRONT = 100
 
@@ -27,6 +27,8 @@ class SkuFacts(Struct, frozen=True):
     """One kind of ticket of a sale: how many are left, and how many are held by orders not paid yet.
 
     `vat` is what of the price is value added tax. There are no fees on top: the price is what is paid.
+    `max_per_buyer` is of this kind, besides the limit of the sale, and `sells_from` and `sells_until` are when it
+    is on sale; null: there is no such rule.
     """
 
     id: int
@@ -36,6 +38,9 @@ class SkuFacts(Struct, frozen=True):
     available: int
     held: int
     vat: Money = 0
+    max_per_buyer: int | None = None
+    sells_from: Time | None = None
+    sells_until: Time | None = None
 
 
 class EventFacts(Struct, frozen=True):
@@ -432,8 +437,8 @@ def event_facts(
         name=event.name,
         sale=state,
         opens_at=iso(event.opens_at_ms),
-        starts_at=None if event.starts_at_ms is None else iso(event.starts_at_ms),
-        doors_at=None if event.doors_at_ms is None else iso(event.doors_at_ms),
+        starts_at=optional_iso(event.starts_at_ms),
+        doors_at=optional_iso(event.doors_at_ms),
         venue=event.venue,
         accent=event.accent,
         notice=notice,
@@ -452,6 +457,9 @@ def event_facts(
                 available=stock[sku.id].available if sku.id in stock else 0,
                 held=stock[sku.id].held if sku.id in stock else 0,
                 vat=sku.vat_minor,
+                max_per_buyer=sku.max_per_buyer,
+                sells_from=optional_iso(sku.sells_from_ms),
+                sells_until=optional_iso(sku.sells_until_ms),
             )
             for sku in event.skus
         ],

@@ -2,7 +2,7 @@
 -- Lets the next buyers in. Ended passes are taken back first. Seats to give are the least of
 --   rate: a token bucket that holds one second's worth (at least one),
 --   room: active passes the event allows, less those there are,
---   stock: available tickets times the overbooking factor, less the passes that hold nothing yet;
+--   stock: available tickets that are on sale now, times the overbooking factor, less the passes that hold nothing yet;
 -- or as many as an organiser said (admit_now.lua).
 -- A buyer who was not seen for the grace period is parked: the number stays theirs, and nobody waits for them.
 -- What it costs depends on how many it looks at, never on how many wait, shop or have bought.
@@ -14,7 +14,8 @@
 --       7 what the keys of those buckets begin with  8 what part of the rate is let in, from 0 to 1
 -- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
-    'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms', 'overbooking', 'extra', 'extra_until_ms')
+    'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms', 'overbooking', 'extra', 'extra_until_ms',
+    'sku_rules')
 if sale[1] == 'paused' then return {0, 0, 0, 0} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -37,14 +38,18 @@ local rate_per_ms = tonumber(sale[2]) / 60000 * tonumber(ARGV[8])
 local burst = math.max(1, rate_per_ms * 1000)
 local elapsed_ms = now_ms - tonumber(sale[6] or now_ms)
 local tokens = math.min(burst, tonumber(sale[5] or 1) + math.max(0, elapsed_ms) * rate_per_ms)
-local available, held = 0, 0
+local available, held, on_sale = 0, 0, 0
 local stock = redis.call('HGETALL', KEYS[2])
 for i = 1, #stock, 2 do
-    if string.sub(stock[i], -10) == ':available' then available = available + tonumber(stock[i + 1]) end
+    if string.sub(stock[i], -10) == ':available' then
+        local _, from_ms, until_ms = rule_of(sale[12], string.match(stock[i], '%d+'))
+        available = available + tonumber(stock[i + 1])
+        if now_ms >= (from_ms or 0) and now_ms < (until_ms or math.huge) then on_sale = on_sale + tonumber(stock[i + 1]) end
+    end
     if string.sub(stock[i], -5) == ':held' then held = held + tonumber(stock[i + 1]) end
 end
 local free = math.min(tonumber(sale[3]) - redis.call('ZCARD', KEYS[5]),
-    math.ceil(available * tonumber(sale[9] or ARGV[1])) - redis.call('SCARD', KEYS[6]))
+    math.ceil(on_sale * tonumber(sale[9] or ARGV[1])) - redis.call('SCARD', KEYS[6]))
 local seats = math.min(math.floor(tokens), free)
 -- an organiser had so many come in now: neither rate nor room counts for them, nor do they use up the rate
 local extra = tonumber(sale[11] or 0) > now_ms and available > 0 and tonumber(sale[10]) or 0

@@ -7,7 +7,8 @@
 --       end it may come back
 -- Answers  {"HELD", order id, total, expires_at_ms}   also when Redis knows the order, or another one of this key
 --   {"KEY_REUSED"} {"CLOSED"} {"LAPSED"} {"LIMIT", tickets held and bought, limit} {"SOLD_OUT", sku, available}
-local sale = redis.call('HMGET', KEYS[1], 'state', 'max_per_buyer', 'currency', 'stopped_ms')
+--   {"SKU_LIMIT", sku, tickets of it held and bought, limit}
+local sale = redis.call('HMGET', KEYS[1], 'state', 'max_per_buyer', 'currency', 'stopped_ms', 'sku_rules')
 local answered = redis.call('HGET', KEYS[6], ARGV[4])
 if answered then
     local order, hash, total, expires_at_ms = string.match(answered, '^(%S+) (%S+) (%d+) (%d+)$')
@@ -22,6 +23,9 @@ if now_ms > ARGV[10] + ARGV[12] then return {'LAPSED'} end
 local has = tonumber(redis.call('HGET', KEYS[3], ARGV[3]) or 0)
 if has + ARGV[7] > tonumber(sale[2]) then return {'LIMIT', has, tonumber(sale[2])} end
 for sku, quantity in string.gmatch(ARGV[6], '(%d+):(%d+):%d+') do
+    local limit = rule_of(sale[5], sku)
+    local had = limit and has > 0 and has_of_sku(KEYS[6], sku) or 0
+    if limit and had + quantity > limit then return {'SKU_LIMIT', sku, had, limit} end
     local available = tonumber(redis.call('HGET', KEYS[2], sku .. ':available') or 0)
     if available < tonumber(quantity) then return {'SOLD_OUT', sku, available} end
 end

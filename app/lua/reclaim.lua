@@ -8,11 +8,14 @@
 local order = redis.call('HMGET', KEYS[5], 'buyer', 'items', 'tickets', 'claim', 'expires_at_ms', 'stopped_ms')
 if not order[1] then return 'UNKNOWN' end
 if order[4] ~= 'none' then return 'RECLAIMED' end
-local sale = redis.call('HMGET', KEYS[1], 'max_per_buyer', 'called_off')
+local sale = redis.call('HMGET', KEYS[1], 'max_per_buyer', 'called_off', 'sku_rules')
 if sale[2] then return 'GONE' end
 local limit = tonumber(sale[1])
 if tonumber(redis.call('HGET', KEYS[4], order[1]) or 0) + tonumber(order[3]) > limit then return 'GONE' end
+local answers = string.gsub(KEYS[5], 'order:.*', 'answers:' .. order[1])
 for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do
+    local limit_of_sku = rule_of(sale[3], sku)
+    if limit_of_sku and has_of_sku(answers, sku) + quantity > limit_of_sku then return 'GONE' end
     if tonumber(redis.call('HGET', KEYS[2], sku .. ':available')) < tonumber(quantity) then return 'GONE' end
 end
 for sku, quantity in string.gmatch(order[2], '(%d+):(%d+):%d+') do

@@ -9,7 +9,10 @@
 --   {"HELD", order id, total, expires_at_ms}   also when this key was answered before
 --   {"KEY_REUSED"} {"SOLD_OUT", sku, available} {"UNKNOWN_SKU", sku} {"PAUSED"} {"CLOSED"}
 --   {"NO_PASS"} {"LIMIT", tickets held and bought, limit} {"TOO_MANY"} {"BUSY"}
-local sale = redis.call('HMGET', KEYS[1], 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency', 'stopped_ms')
+--   {"SKU_NOT_ON_SALE", sku, from ms, until ms}   0: no such limit
+--   {"SKU_LIMIT", sku, tickets of it held and bought, limit}
+local sale = redis.call('HMGET', KEYS[1], 'state', 'max_per_buyer', 'hold_ttl_seconds', 'currency', 'stopped_ms',
+    'sku_rules')
 
 local answered = redis.call('HGET', KEYS[8], ARGV[4])
 if answered then
@@ -43,6 +46,15 @@ if not pass_end or tonumber(pass_end) <= now_ms - stopped_ms then return {'NO_PA
 
 local has = tonumber(redis.call('HGET', KEYS[5], buyer) or 0)
 if has + tickets > tonumber(sale[2]) then return {'LIMIT', has, tonumber(sale[2])} end
+for _, line in ipairs(lines) do
+    local limit, from_ms, until_ms = rule_of(sale[6], line.sku)
+    -- times that people were told: a pause does not move them
+    if now_ms < (from_ms or 0) or now_ms >= (until_ms or math.huge) then
+        return {'SKU_NOT_ON_SALE', line.sku, from_ms or 0, until_ms or 0}
+    end
+    local had = limit and has > 0 and has_of_sku(KEYS[8], line.sku) or 0
+    if limit and had + line.quantity > limit then return {'SKU_LIMIT', line.sku, had, limit} end
+end
 for _, line in ipairs(lines) do
     if line.available < line.quantity then return {'SOLD_OUT', line.sku, line.available} end
 end

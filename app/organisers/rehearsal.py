@@ -51,7 +51,14 @@ async def begin(database: Database, redis: Redis, event: Event, slug: str, ticke
     """A copy of an event that opens in some seconds, marked as one; its tickets are paid in the sandbox."""
     capacity = sum(sku.capacity for sku in event.skus)
     skus = tuple(
-        replace(sku, id=0, sold=0, capacity=max(1, sku.capacity * (tickets or capacity) // capacity))
+        replace(
+            sku,
+            id=0,
+            sold=0,
+            capacity=max(1, sku.capacity * (tickets or capacity) // capacity),
+            sells_from_ms=None,  # nobody waits for days
+            sells_until_ms=None,
+        )
         for sku in event.skus
     )
     copy = await create_event(
@@ -73,7 +80,7 @@ async def begin(database: Database, redis: Redis, event: Event, slug: str, ticke
             epoch=1,
             revision=1,
             provider="sandbox",
-            deposit_percent=None,  # nobody waits for days
+            deposit_percent=None,  # nor here
             rest_due_days=None,
             called_off_at_ms=None,
             called_off_reason="",

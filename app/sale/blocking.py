@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from app.ids import BUYER_ID
 from app.infra.mysql import Connection, Database
 from app.sale.catalog import Event
-from app.sale.changing import configure, lock_of
-from app.sale.events import event_by_id
+from app.sale.changing import lock_of
+from app.sale.events import event_by_id, tell_changed
 from app.sale.gates.blocks import MAX_WHY_CHARACTERS, MOST_BLOCKED, BadBlock, Block, canonical, text_of
 from app.sale.waiting_room import leave
 from app.units import now_ms
@@ -28,7 +28,7 @@ async def block(database: Database, redis: Redis, event: Event, who: str, why: s
             raise BadBlock(f"who: {MOST_BLOCKED} are blocked, as many as may be in one event")
         after = replace(now, blocked={**now.blocked, who: Block(why, by, now_ms())})
         await _write_blocked(connection, after)
-    await _tell_blocked(redis, after)
+    await tell_changed(redis, after)
     if BUYER_ID.fullmatch(who) and after.state != "draft" and not after.purged:
         await leave(redis, after.id, who)
     return after
@@ -41,15 +41,9 @@ async def unblock(database: Database, redis: Redis, event: Event, who: str) -> b
         now = await event_by_id(database, event.id)
         after = replace(now, blocked={one: why for one, why in now.blocked.items() if one != who})
         await _write_blocked(connection, after)
-    await _tell_blocked(redis, after)
+    await tell_changed(redis, after)
     return after.blocked != now.blocked
 
 
 async def _write_blocked(connection: Connection, event: Event) -> None:
     await connection.execute("UPDATE events SET blocked = %s WHERE id = %s", (text_of(event.blocked), event.id))
-
-
-async def _tell_blocked(redis: Redis, event: Event) -> None:
-    """Every web process hears that the event changed, and reads it again."""
-    if event.state != "draft" and not event.purged:
-        await configure(redis, event, {"blocked": len(event.blocked)}, ())

@@ -17,6 +17,7 @@ ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c
 MAX_SKUS = 50
 MAX_CAPACITY = 1_000_000
 MAX_DESCRIPTION_CHARACTERS = 10_000
+MAX_PER_BUYER = 1_000
 MAX_QUANTITY = 10  # tickets in one line of an order
 MAX_VENUE_CHARACTERS = 120
 
@@ -40,6 +41,9 @@ class Sku:
     capacity: int
     sold: int = 0  # as the books have it
     vat_percent: Decimal = Decimal(0)  # in the price
+    max_per_buyer: int | None = None  # of this kind; None: the event's limit alone
+    sells_from_ms: int | None = None  # None, here and below: for as long as the sale goes on
+    sells_until_ms: int | None = None
 
     @property
     def vat_minor(self) -> int:
@@ -108,15 +112,55 @@ def vat_of(gross_minor: int, percent: Decimal) -> int:
 
 
 def parse_sku(text: str) -> Sku:
-    """A sku from "name:price in minor units:capacity", or with ":percent of VAT in it". Raises InvalidEvent."""
-    name, _, numbers = text.partition(":")
+    """A sku from "name:price in minor units:capacity", or with ":percent of VAT in it". Raises InvalidEvent.
+
+    Its own rules may follow: ";limit=2", ";from=2026-12-24T20:00Z", ";until=…".
+    """
+    name, _, more = text.partition(":")
+    numbers, _, rules = more.partition(";")
     match = re.fullmatch(r"(\d{1,12}):(\d{1,7})(?::(\d{1,2}(?:\.\d{1,2})?))?", numbers)
-    if not 1 <= len(name.strip()) <= 80 or not match:
-        raise InvalidEvent(f'sku {text!r}: expected "name:price in minor units:capacity", like "Floor:4500:300"')
-    price_minor, capacity = int(match[1]), int(match[2])
-    sku = Sku(0, name.strip(), price_minor, capacity, vat_percent=Decimal(match[3] or 0))
+    own = dict(rule.partition("=")[::2] for rule in rules.split(";") if rule)
+    limit = own.get("limit", "1")
+    if (
+        not 1 <= len(name.strip()) <= 80
+        or not match
+        or own.keys() - {"limit", "from", "until"}
+        or not re.fullmatch(r"\d{1,4}", limit, re.ASCII)
+    ):
+        raise InvalidEvent(
+            f'sku {text!r}: expected "name:price in minor units:capacity", like "Floor:4500:300", and after it'
+            ' ";limit=2", ";from=TIME" or ";until=TIME"'
+        )
+    sku = Sku(
+        0,
+        name.strip(),
+        price_minor=int(match[1]),
+        capacity=int(match[2]),
+        vat_percent=Decimal(match[3] or 0),
+        max_per_buyer=int(limit) if "limit" in own else None,
+        sells_from_ms=parse_time(f"sku {name!r}, from", own["from"]) if "from" in own else None,
+        sells_until_ms=parse_time(f"sku {name!r}, until", own["until"]) if "until" in own else None,
+    )
     _check_sku(sku)
     return sku
+
+
+def sku_rules(skus: Sequence[Sku]) -> str:
+    """The rules of an event's skus as its sale in Redis has them: ",7:2:from ms:until ms,9::from ms:,".
+
+    A sku without rules of its own is not in it; empty when none has any.
+    """
+    ruled = [
+        sku for sku in skus if (sku.max_per_buyer, sku.sells_from_ms, sku.sells_until_ms) != (None, None, None)
+    ]
+    parts = [
+        ":".join(
+            "" if rule is None else str(rule)
+            for rule in (s.id, s.max_per_buyer, s.sells_from_ms, s.sells_until_ms)
+        )
+        for s in ruled
+    ]
+    return f",{','.join(parts)}," if parts else ""
 
 
 def parse_time(name: str, text: str) -> int:
@@ -161,7 +205,7 @@ def check_event(event: Event) -> None:
         "room": (event.room, 1, 1_000_000),
         "pass-ttl": (event.pass_ttl_seconds, 1, 86_400),
         "hold-ttl": (event.hold_ttl_seconds, 1, 86_400),
-        "max-per-buyer": (event.max_per_buyer, 1, 1_000),
+        "max-per-buyer": (event.max_per_buyer, 1, MAX_PER_BUYER),
         "refund-days": (event.refund_days, 0, 365),
         "retention-days": (event.retention_days, 1, 3_650),
         "deposit-percent": (event.deposit_percent, 1, 90),
@@ -181,6 +225,14 @@ def _check_sku(sku: Sku) -> None:
         raise InvalidEvent(f"sku {sku.name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
     if not 1 <= sku.price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):
         raise InvalidEvent(f"sku {sku.name!r}: the price is out of bounds")
+    if sku.max_per_buyer is not None and not 1 <= sku.max_per_buyer <= MAX_PER_BUYER:
+        raise InvalidEvent(f"sku {sku.name!r}: one buyer may have from 1 to {MAX_PER_BUYER}")
+    if (
+        sku.sells_from_ms is not None
+        and sku.sells_until_ms is not None
+        and sku.sells_from_ms >= sku.sells_until_ms
+    ):
+        raise InvalidEvent(f"sku {sku.name!r}: it is on sale until a time after it is from")
 
 
 def hints(event: Event) -> list[str]:
@@ -203,6 +255,11 @@ def hints(event: Event) -> list[str]:
         found.append(f"With {event.hold_ttl_seconds // 60} min to pay, tickets that nobody pays come back late.")
     if event.max_per_buyer * 10 > tickets:
         found.append(f"One buyer may take {event.max_per_buyer} of {tickets:,} tickets, a tenth or more of all.")
+    for sku in event.skus:
+        if sku.max_per_buyer is not None and sku.max_per_buyer >= event.max_per_buyer:
+            found.append(f"{sku.name} has a limit of its own that is not below the event's: it changes nothing.")
+        if sku.sells_until_ms is not None and sku.sells_until_ms <= event.opens_at_ms:
+            found.append(f"{sku.name} is over before the sale opens.")
     if event.starts_at_ms is not None and event.opens_at_ms >= event.starts_at_ms:
         found.append("The sale opens when the event has begun.")
     if event.starts_at_ms is None:

@@ -29,7 +29,7 @@ from app.sale.events import (
     sale_fields,
 )
 from app.sale.waiting_room import SaleClosed
-from app.units import now_ms, to_datetime, to_decimal
+from app.units import now_ms, optional_datetime, to_datetime, to_decimal
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +69,14 @@ class NotADraft(Exception):
 
 @dataclass(frozen=True)
 class SkuChange:
-    """What becomes of a sku: found by its id, else by its name; a new one where there is none. None: as it is."""
+    """What becomes of a sku: found by its id, else by its name; a new one where there is none.
 
-    id: int | None = None
-    name: str | None = None
-    price_minor: int | None = None
-    capacity: int | None = None
+    `settings` are Sku fields. `position` is where it is listed, from 1 on: the others make room; None: as it is.
+    """
+
+    id: int | None
+    settings: Mapping[str, Any]
+    position: int | None = None
 
 
 async def change_event(
@@ -134,33 +136,36 @@ def _price(event: Event, sku: Sku) -> int:
 def _changed(event: Event, changes: Sequence[SkuChange]) -> tuple[Sku, ...]:
     """The skus after these changes. Raises InvalidEvent."""
     skus = list(event.skus)
+    moved: dict[int, int] = {}  # where a sku was found, and where it shall be
     for change in changes:
+        name = change.settings.get("name")
         found = [
             at
             for at, sku in enumerate(skus)
-            if (sku.id == change.id if change.id is not None else sku.name == change.name)
+            if (sku.id == change.id if change.id is not None else sku.name == name)
         ]
         if found:
-            sku = skus[found[0]]
-            skus[found[0]] = replace(
-                sku,
-                name=sku.name if change.name is None else change.name,
-                price_minor=sku.price_minor if change.price_minor is None else change.price_minor,
-                capacity=sku.capacity if change.capacity is None else change.capacity,
-            )
+            at = found[0]
+            skus[at] = replace(skus[at], **change.settings)
         elif change.id is not None:
             raise InvalidEvent(f"sku {change.id}: this event has no such sku")
-        elif change.name is None or change.price_minor is None or change.capacity is None:
+        elif not {"name", "price_minor", "capacity"} <= change.settings.keys():
             raise InvalidEvent("sku: a new one needs a name, a price and a capacity")
         else:
-            skus.append(Sku(0, change.name, change.price_minor, change.capacity))
-    return tuple(skus)
+            at = len(skus)
+            skus.append(Sku(0, **change.settings))
+        if change.position is not None:
+            moved[at] = change.position
+    listed = [sku for at, sku in enumerate(skus) if at not in moved]
+    for at, position in sorted(moved.items(), key=lambda one: one[1]):
+        listed.insert(max(position, 1) - 1, skus[at])
+    return tuple(listed)
 
 
 def _fields(event: Event) -> dict[str, str | int]:
     """What Redis follows the books in; what is not there is taken away."""
     own = {name: value for name, value in sale_fields(event).items() if name not in _REDIS_DECIDES}
-    return {"overbooking": "", **own}
+    return {"overbooking": "", "sku_rules": "", **own}
 
 
 async def configure(redis: Redis, event: Event, fields: Mapping[str, str | int], skus: Sequence[Sku]) -> None:
@@ -195,8 +200,8 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
             after.pass_ttl_seconds,
             after.hold_ttl_seconds,
             after.max_per_buyer,
-            None if after.starts_at_ms is None else to_datetime(after.starts_at_ms),
-            None if after.doors_at_ms is None else to_datetime(after.doors_at_ms),
+            optional_datetime(after.starts_at_ms),
+            optional_datetime(after.doors_at_ms),
             after.venue,
             after.overbooking_percent,
             after.description,
@@ -211,22 +216,23 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
         ),
     )
     skus, movements, ref_id = [], [], new_id()
-    for sku in after.skus:
-        price = to_decimal(sku.price_minor)
+    for position, sku in enumerate(after.skus):
+        rules = sku.max_per_buyer, optional_datetime(sku.sells_from_ms), optional_datetime(sku.sells_until_ms)
+        settings = position, sku.name, to_decimal(sku.price_minor), *rules
         if sku.id:
-            was = _of(before, sku.id)
-            more = sku.capacity - was.capacity
-            if (sku.name, sku.price_minor, sku.capacity) != (was.name, was.price_minor, was.capacity):
-                await connection.execute(
-                    "UPDATE skus SET name = %s, price = %s, capacity = capacity + %s WHERE id = %s",
-                    (sku.name, price, more, sku.id),
-                )
+            more = sku.capacity - _of(before, sku.id).capacity
+            await connection.execute(
+                "UPDATE skus SET position = %s, name = %s, price = %s, max_per_buyer = %s, sells_from = %s,"
+                " sells_until = %s, capacity = capacity + %s WHERE id = %s",
+                (*settings, more, sku.id),
+            )
             skus.append(sku)
         else:
             more = sku.capacity
             sku_id = await connection.execute(
-                "INSERT INTO skus (event_id, name, price, capacity) VALUES (%s, %s, %s, %s)",
-                (after.id, sku.name, price, sku.capacity),
+                "INSERT INTO skus (position, name, price, max_per_buyer, sells_from, sells_until, capacity,"
+                " event_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (*settings, sku.capacity, after.id),
             )
             skus.append(replace(sku, id=sku_id))
         if more and not is_draft:

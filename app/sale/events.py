@@ -27,11 +27,12 @@ from app.sale.catalog import (
     Stock,
     check_event,
     parse_stock,
+    sku_rules,
 )
 from app.sale.gates.blocks import blocked_of
 from app.sale.gates.rules import NO_GATES, Gates, gates_of, text_of
 from app.sale.waiting_room import SaleClosed
-from app.units import now_ms, to_datetime, to_decimal, to_minor, to_ms
+from app.units import now_ms, optional_datetime, to_datetime, to_decimal, to_minor, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,8 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
                     event.max_per_buyer,
                     event.draw_secret,
                     now,
-                    None if event.starts_at_ms is None else to_datetime(event.starts_at_ms),
-                    None if event.doors_at_ms is None else to_datetime(event.doors_at_ms),
+                    optional_datetime(event.starts_at_ms),
+                    optional_datetime(event.doors_at_ms),
                     event.venue,
                     event.refund_days,
                     event.provider,
@@ -97,10 +98,21 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
             if event.gates != NO_GATES:
                 await _write_gates(connection, event_id, event.gates)
             skus = []
-            for sku in event.skus:
+            for position, sku in enumerate(event.skus):
                 sku_id = await connection.execute(
-                    "INSERT INTO skus (event_id, name, price, capacity, vat_percent) VALUES (%s, %s, %s, %s, %s)",
-                    (event_id, sku.name, to_decimal(sku.price_minor), sku.capacity, sku.vat_percent),
+                    "INSERT INTO skus (event_id, position, name, price, capacity, vat_percent, max_per_buyer,"
+                    " sells_from, sells_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        event_id,
+                        position,
+                        sku.name,
+                        to_decimal(sku.price_minor),
+                        sku.capacity,
+                        sku.vat_percent,
+                        sku.max_per_buyer,
+                        optional_datetime(sku.sells_from_ms),
+                        optional_datetime(sku.sells_until_ms),
+                    ),
                 )
                 skus.append(replace(sku, id=sku_id))
             if event.state != "draft":
@@ -123,10 +135,19 @@ async def create_event(database: Database, redis: Redis, event: Event) -> Event:
     return event
 
 
-async def set_gates(database: Database, event: Event, gates: Gates) -> None:
-    """Changes what is asked of those who join from now on; web processes know it some seconds later."""
+async def set_gates(database: Database, redis: Redis, event: Event, gates: Gates) -> None:
+    """Changes what is asked of those who join from now on; every web process knows it within a second."""
     async with database.connection() as connection:
         await _write_gates(connection, event.id, gates)
+    await tell_changed(redis, event)
+
+
+async def tell_changed(redis: Redis, event: Event) -> None:
+    """Has every web process read the event again. While Redis does not answer they do so some seconds later."""
+    try:
+        await redis.publish(live_channel(event.id), '{"kind": "sale"}')
+    except RedisError as error:
+        log.warning("event %s: nobody could be told that it changed: %s", event.slug, error)
 
 
 async def _write_gates(connection: Connection, event_id: int, gates: Gates) -> None:
@@ -163,6 +184,7 @@ def sale_fields(event: Event) -> dict[str, str | int]:
         "currency": event.currency,
         "draw_secret": event.draw_secret,
         **({"called_off": "1"} if event.called_off_at_ms is not None else {}),
+        **({"sku_rules": rules} if (rules := sku_rules(event.skus)) else {}),
     }
 
 
@@ -251,7 +273,7 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             for row in rows:
                 learn(row["id"], row["epoch"])
             for row in await connection.fetch_all(
-                f"SELECT * FROM skus WHERE event_id IN {in_list(ids)} ORDER BY id",  # noqa: S608
+                f"SELECT * FROM skus WHERE event_id IN {in_list(ids)} ORDER BY position, id",  # noqa: S608
                 ids,
             ):
                 skus[row["event_id"]].append(
@@ -262,6 +284,9 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
                         row["capacity"],
                         row["sold"],
                         row["vat_percent"],
+                        row["max_per_buyer"],
+                        to_ms(row["sells_from"]) if row["sells_from"] else None,
+                        to_ms(row["sells_until"]) if row["sells_until"] else None,
                     )
                 )
             for row in await connection.fetch_all(

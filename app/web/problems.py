@@ -19,7 +19,7 @@ from app.orders.reservations import Refused
 from app.organisers.accounts import LastOwner
 from app.sale.events import UnknownEvent
 from app.sale.waiting_room import BadCode, CodeUsed, NotJoined, SaleClosed, WaitingRoomFull
-from app.units import iso
+from app.units import iso, optional_iso
 from app.web.languages import language_of
 from app.web.rendering import page, words_in
 from app.words import ENGLISH, Language
@@ -224,6 +224,20 @@ KINDS = {
             "That is more than one buyer may have.",
             "`has` is how many tickets you hold and bought, `limit` how many you may have. Ask for fewer, or give"
             " an order back first.",
+        ),
+        Kind(
+            "sku_limit",
+            409,
+            "That is more of this kind than one buyer may have.",
+            "`has` is how many of the kind `sku_id` you hold and bought, `limit` how many you may have. Ask for"
+            " fewer, or for another kind.",
+        ),
+        Kind(
+            "sku_not_on_sale",
+            409,
+            "This kind of ticket is not on sale now.",
+            "The kind `sku_id` is on sale from `sells_from` until `sells_until`, null being for as long as the"
+            " sale goes on. Other kinds may be on sale.",
         ),
         Kind(
             "not_payable",
@@ -549,6 +563,15 @@ def refusal_of(refused: Refused) -> Problem:
             return Problem("sold_out", sku_id=int(sku_id), available=available)
         case ("LIMIT", has, limit):
             return Problem("limit", has=has, limit=limit)
+        case ("SKU_LIMIT", sku_id, has, limit):
+            return Problem("sku_limit", sku_id=int(sku_id), has=has, limit=limit)
+        case ("SKU_NOT_ON_SALE", sku_id, from_ms, until_ms):
+            return Problem(
+                "sku_not_on_sale",
+                sku_id=int(sku_id),
+                sells_from=optional_iso(from_ms or None),
+                sells_until=optional_iso(until_ms or None),
+            )
         case ("UNKNOWN_SKU", sku_id):
             return invalid(f"sku {sku_id} is not on sale here")
         case ("ALREADY", end_ms):

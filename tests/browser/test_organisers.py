@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 
 from tests.browser.axe import AXE, findings
 from tests.browser.conftest import PHONE, WAIT_MS
-from tests.world.buyers import OpenSale, Sale, Sku, assert_sound, pay, until_status
+from tests.world.buyers import OpenSale, Sale, assert_sound, pay, skus_of, until_status
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 
@@ -109,7 +109,7 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     confirm(page)
     expect(page.get_by_test_id("sale")).to_have_text("On sale")
     settings = page.request.get(f"{stack.web}/api/v1/admin/events/{slug}/settings").json()
-    event_id, skus = settings["id"], tuple(Sku(**sku) for sku in settings["skus"])
+    event_id, skus = settings["id"], skus_of(settings)
     with ExitStack() as closing:
         sale = OpenSale(stack, Sale(slug, event_id, skus), closing)
         buyer = sale.buyer()
@@ -168,7 +168,7 @@ def test_two_organisers_at_once_and_controls_that_count_at_once(
         "--rate", "1", "--room", "1",
     )  # fmt: skip
     assert code == 0, made
-    sale = Sale(slug, made["id"], tuple(Sku(**sku) for sku in made["skus"]))
+    sale = Sale(slug, made["id"], skus_of(made))
     with ExitStack() as closing:
         first, second = context.new_page(), context.new_page()
         second.set_viewport_size(DESKTOP)

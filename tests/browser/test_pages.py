@@ -55,6 +55,25 @@ def test_a_buyer_waits_comes_in_orders_pays_and_sees_the_ticket(page: Page, stac
     close(stack, sale)
 
 
+def test_a_kind_of_ticket_says_when_it_is_on_sale_and_its_stepper_stops_at_its_limit(
+    page: Page, stack: Stack
+) -> None:
+    sale = make_event(stack.env, "Floor:4500:20;limit=2", "Late:9900:5;from=2031-01-01T20:00Z")
+    join_and_come_in(page, stack, sale)
+    floor, late = page.locator("[data-sku]").all()
+    more = floor.get_by_test_id("more")
+    expect(floor).to_contain_text("2 a buyer at most")
+    more.click()
+    more.click()
+    expect(more).to_have_attribute("aria-disabled", "true")
+    expect(floor.get_by_test_id("quantity")).to_have_text("2")
+    expect(late).to_contain_text(re.compile("on sale from Wed 1 Jan"))
+    expect(late.get_by_test_id("more")).to_have_attribute("aria-disabled", "true")
+    press(page, "reserve")
+    expect_state(page, "held")
+    close(stack, sale)
+
+
 def test_a_buyer_who_waits_sees_the_place_move_and_may_leave(page: Page, stack: Stack) -> None:
     sale = make_event(stack.env, "Floor:4500:20", room=1)
     with api(stack) as first, api(stack) as second:

@@ -1,6 +1,7 @@
 """Events and skus: what an organiser may ask for, and what buyers are told of a sale."""
 
 from dataclasses import replace
+from decimal import Decimal
 from hashlib import sha256
 
 import pytest
@@ -20,6 +21,7 @@ from app.sale.catalog import (
     parse_stock,
     parse_time,
     public_state,
+    sku_rules,
 )
 from app.units import MAX_MINOR
 from tests.world.events import an_event
@@ -36,6 +38,17 @@ def stock(available: int, held: int = 0, sold: int = 0) -> Stock:
 def test_a_sku_is_its_name_its_price_and_how_many_there_are() -> None:
     assert parse_sku("Floor:4500:300") == Sku(0, "Floor", 4_500, 300)
     assert parse_sku(" Café, 2. Rang :1:1") == Sku(0, "Café, 2. Rang", 1, 1)
+    ruled = parse_sku("Early;:1:1:20;limit=2;from=2026-12-24T20:00+01:00;until=2026-12-25T00:00Z")
+    assert ruled == Sku(
+        0, "Early;", 1, 1, vat_percent=Decimal(20), max_per_buyer=2,
+        sells_from_ms=1_798_138_800_000, sells_until_ms=1_798_156_800_000,
+    )  # fmt: skip
+
+
+def test_the_rules_of_skus_are_one_text_with_those_that_have_any() -> None:
+    skus = (Sku(7, "Floor", 1, 1, max_per_buyer=2), Sku(8, "Balcony", 1, 1), Sku(9, "Late", 1, 1, sells_from_ms=5))
+    assert sku_rules(skus) == ",7:2::,9::5:,"
+    assert sku_rules(skus[1:2]) == ""
 
 
 @pytest.mark.parametrize(
@@ -57,6 +70,12 @@ def test_a_sku_is_its_name_its_price_and_how_many_there_are() -> None:
         "Floor:4500:10000000000",
         "Floor:999999999999:1",
         "Floor:4500:300:5%",
+        "Floor:4500:300;limit=0",
+        "Floor:4500:300;limit=²",
+        "Floor:4500:300;from=tomorrow",
+        "Floor:4500:300;until=2026-12-24T20:00",
+        "Floor:4500:300;from=2026-12-24T20:00Z;until=2026-12-24T20:00Z",
+        "Floor:4500:300;colour=red",
         "Floor: 4500:300",
         f"{'F' * 81}:4500:300",
     ],

@@ -54,7 +54,12 @@ def make_event(env: dict[str, str], *skus: str, **options: int | str) -> Sale:
     code, created = ticketcraze(env, "event", "create", "--slug", slug, *words)
     assert code == 0, created
     _going_on[slug] = env
-    return Sale(slug, created["id"], tuple(Sku(**sku) for sku in created["skus"]))
+    return Sale(slug, created["id"], skus_of(created))
+
+
+def skus_of(told: dict[str, Any]) -> tuple[Sku, ...]:
+    """The skus of an event, as a command or the admin API tells of it."""
+    return tuple(Sku(sku["id"], sku["name"], sku["price"], sku["capacity"]) for sku in told["skus"])
 
 
 def assert_sound(env: dict[str, str], sale: Sale) -> None:

@@ -77,7 +77,7 @@ async def get_codes(request: Request, admin: Admin) -> Response:
 async def put_codes(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, AskCodes)
     event = await services.event_for_organisers(request.path_params["slug"])
-    await set_gates(services.database, event, replace(event.gates, codes=wanted.asked))
+    await set_gates(services.database, services.redis, event, replace(event.gates, codes=wanted.asked))
     await record(request, admin, "codes", event.id, was=event.gates.codes, became=wanted.asked)
     return Json(await codes_of(services, await services.event_for_organisers(event.slug)))
 

@@ -180,6 +180,6 @@ async def new_event_page(request: Request, admin: Admin) -> Response:
     if like:
         event = msgspec.to_builtins(settings_of(await find_event(services_of(request).database, like)))
         usual = {name: event[name] for name in usual}
-    skus = [{**sku, "price": f"{sku['price'] / 100:.2f}"} for sku in usual["skus"]]
-    skus += [{"name": "", "price": "", "capacity": ""}] * (BLANK_SKUS if not skus else 1)
+    skus: list[dict[str, Any]] = [{**sku, "position": None} for sku in usual["skus"]]
+    skus += [{}] * (1 if skus else BLANK_SKUS)
     return page("admin/new_event.html", like={**usual, "skus": skus})

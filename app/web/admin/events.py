@@ -1,6 +1,5 @@
 """Events as organisers make and change them: JSON under /api/v1/admin/events."""
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -26,9 +25,9 @@ from app.sale.changing import (
     delete_draft,
     tell_everybody,
 )
-from app.sale.events import NotOpen, UnknownEvent, create_event, event_by_id, find_event, list_events, note
+from app.sale.events import NotOpen, UnknownEvent, create_event, find_event, list_events, note
 from app.sale.pictures import MOST_BYTES, BadPicture, drop_picture, keep_picture, look_at
-from app.units import DAY_MS, iso, now_ms
+from app.units import iso, now_ms, optional_iso
 from app.web.admin.access import allowed, record
 from app.web.http import Json, optional_idempotency_key, read_body, read_json
 from app.web.problems import Problem, invalid
@@ -49,11 +48,17 @@ IF_MATCH = Parameter(
 
 
 class NewSku(msgspec.Struct, forbid_unknown_fields=True):
-    """A kind of ticket to be sold; the price in minor units."""
+    """A kind of ticket to be sold; the price in minor units. They are listed in this order.
+
+    `max_per_buyer` is of this kind, besides the event's; `sells_from` and `sells_until` are when it is on sale.
+    """
 
     name: Text
     price: Money
     capacity: Count
+    max_per_buyer: Count | None = None
+    sells_from: Text | None = None
+    sells_until: Text | None = None
 
 
 class NewEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -84,12 +89,19 @@ class NewEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ChangedSku(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What becomes of a kind of ticket: found by its id, else by its name; one that is not there is new."""
+    """What becomes of a kind of ticket: found by its id, else by its name; one that is not there is new.
+
+    `position` is where it is listed, from 1 on: the others make room.
+    """
 
     id: Count | None = None
     name: Text | None = None
     price: Money | None = None
     capacity: Count | None = None
+    position: Count | None = None
+    max_per_buyer: Count | UnsetType | None = UNSET
+    sells_from: Text | UnsetType | None = UNSET
+    sells_until: Text | UnsetType | None = UNSET
 
 
 class ChangedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -116,12 +128,16 @@ class ChangedEvent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SkuSettings(msgspec.Struct, frozen=True):
-    """A kind of ticket as it is set."""
+    """A kind of ticket as it is set; `position` is where it is listed, from 1 on."""
 
     id: int
     name: str
     price: Money
     capacity: int
+    position: int
+    max_per_buyer: int | None
+    sells_from: Time | None
+    sells_until: Time | None
 
 
 class EventSettings(msgspec.Struct, frozen=True):
@@ -194,8 +210,8 @@ def settings_of(event: Event) -> EventSettings:
         pass_ttl_seconds=event.pass_ttl_seconds,
         hold_ttl_seconds=event.hold_ttl_seconds,
         max_per_buyer=event.max_per_buyer,
-        starts_at=None if event.starts_at_ms is None else iso(event.starts_at_ms),
-        doors_at=None if event.doors_at_ms is None else iso(event.doors_at_ms),
+        starts_at=optional_iso(event.starts_at_ms),
+        doors_at=optional_iso(event.doors_at_ms),
         venue=event.venue,
         overbooking_percent=event.overbooking_percent,
         description=event.description,
@@ -207,7 +223,19 @@ def settings_of(event: Event) -> EventSettings:
         provider=event.provider,
         archived=event.archived,
         revision=event.revision,
-        skus=[SkuSettings(sku.id, sku.name, sku.price_minor, sku.capacity) for sku in event.skus],
+        skus=[
+            SkuSettings(
+                sku.id,
+                sku.name,
+                sku.price_minor,
+                sku.capacity,
+                position,
+                sku.max_per_buyer,
+                optional_iso(sku.sells_from_ms),
+                optional_iso(sku.sells_until_ms),
+            )
+            for position, sku in enumerate(event.skus, 1)
+        ],
         hints=hints(event),
     )
 
@@ -297,7 +325,18 @@ def new_event(wanted: NewEvent) -> Event:
         hold_ttl_seconds=wanted.hold_ttl_seconds,
         max_per_buyer=wanted.max_per_buyer,
         draw_secret="",
-        skus=tuple(Sku(0, sku.name.strip(), sku.price, sku.capacity) for sku in wanted.skus),
+        skus=tuple(
+            Sku(
+                0,
+                sku.name.strip(),
+                sku.price,
+                sku.capacity,
+                max_per_buyer=sku.max_per_buyer,
+                sells_from_ms=_time("sells_from", sku.sells_from),
+                sells_until_ms=_time("sells_until", sku.sells_until),
+            )
+            for sku in wanted.skus
+        ),
         starts_at_ms=_time("starts_at", wanted.starts_at),
         doors_at_ms=_time("doors_at", wanted.doors_at),
         venue=wanted.venue,
@@ -337,11 +376,8 @@ async def get_settings(request: Request, admin: Admin) -> Response:
 async def patch_event(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, ChangedEvent)
     event = await services.event_for_organisers(request.path_params["slug"])
-    skus = [
-        SkuChange(sku.id, sku.name.strip() if sku.name is not None else None, sku.price, sku.capacity)
-        for sku in wanted.skus
-    ]
     try:
+        skus = [_sku_change(sku) for sku in wanted.skus]
         before, after = await change_event(
             services.database, services.redis, event, _settings(wanted), skus, _revision(request)
         )
@@ -380,6 +416,23 @@ def _settings(wanted: ChangedEvent) -> dict[str, Any]:
     return given
 
 
+def _sku_change(wanted: ChangedSku) -> SkuChange:
+    """What becomes of a sku, in fields of Sku. Raises InvalidEvent."""
+    named = {
+        "name": None if wanted.name is None else wanted.name.strip(),
+        "price_minor": wanted.price,
+        "capacity": wanted.capacity,
+    }
+    settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    if wanted.max_per_buyer is not UNSET:
+        settings["max_per_buyer"] = wanted.max_per_buyer
+    if wanted.sells_from is not UNSET:
+        settings["sells_from_ms"] = _time("sells_from", wanted.sells_from)
+    if wanted.sells_until is not UNSET:
+        settings["sells_until_ms"] = _time("sells_until", wanted.sells_until)
+    return SkuChange(wanted.id, settings, wanted.position)
+
+
 def _revision(request: Request) -> int | None:
     """What `If-Match` says. Raises Problem `invalid`."""
     text = request.headers.get("if-match", "*").strip().removeprefix("W/").strip('"')
@@ -402,7 +455,7 @@ def _in_words(became: dict[str, Any]) -> str:
     parts = []
     for name, value in became.items():
         words = name.replace("_", " ")
-        parts.append(words if len(str(value)) > 40 else f"{words} to {value}")
+        parts.append(words if len(str(value)) > 40 else f"{words} to {'none' if value is None else value}")
     return ", ".join(parts)
 
 
@@ -411,7 +464,7 @@ def _flat(settings: EventSettings) -> dict[str, Any]:
     for name in ("hints", "revision"):
         del flat[name]
     for sku in flat.pop("skus"):
-        flat |= {f"{sku['name']}: {name}": sku[name] for name in ("price", "capacity")}
+        flat |= {f"{sku['name']}: {name}": value for name, value in sku.items() if name not in ("id", "name")}
     return flat
 
 
@@ -507,24 +560,3 @@ async def post_message(request: Request, admin: Admin) -> Response:
 
 async def _note(request: Request, event: Event, text: str) -> None:
     await note(services_of(request).database, event.id, text)
-
-
-async def copy_of(request: Request, slug: str, new_slug: str) -> Event:
-    """A draft like an event that is there, with another slug. Raises UnknownEvent, InvalidEvent."""
-    services = services_of(request)
-    event = await event_by_id(services.database, (await services.event_for_organisers(slug)).id)
-    draft = replace(
-        event,
-        id=0,
-        slug=new_slug,
-        state="draft",
-        notice=None,
-        archived=False,
-        purged=False,
-        pauses=(),
-        revision=1,
-        epoch=1,
-        opens_at_ms=max(event.opens_at_ms, now_ms() + DAY_MS),
-        skus=tuple(replace(sku, id=0, sold=0) for sku in event.skus),
-    )
-    return await create_event(services.database, services.redis, draft)

@@ -199,6 +199,8 @@ async def extend_pass(request: Request, buyer: Buyer) -> Response:
     "sold_out",
     "closed",
     "limit",
+    "sku_limit",
+    "sku_not_on_sale",
     "key_reused",
     "too_many",
     "paused",

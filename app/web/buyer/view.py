@@ -105,6 +105,15 @@ def may_still_buy(state: Json) -> int:
     return limit - has if has < limit else 0
 
 
+def _left_words(words: Words, sku: Json, now_ms: int) -> str:
+    """What is left of a kind of ticket; or from when it is on sale, or that it is not any more."""
+    if sku.get("sells_from") and now_ms < to_ms(sku["sells_from"]):
+        return words("left.from", when=words.day_and_hour(sku["sells_from"]))
+    if sku.get("sells_until") and now_ms >= to_ms(sku["sells_until"]):
+        return words("left.over")
+    return words("left", n=sku["available"])
+
+
 def all_in_baskets(state: Json) -> bool:
     """Whether nothing is left to choose, but something that others hold may come back."""
     on_sale = state["event"]["sale"] in ("open", "paused")
@@ -310,6 +319,7 @@ def view_of(state: Json, now_ms: int, words: Words) -> View:
         ),
         "door_title": words("door.busy"),
         "door_words": words("door.wait", n=0),
+        **{f"left_{sku['id']}": _left_words(words, sku, now_ms) for sku in event["skus"]},
     }
     may_extend_pass = name == "admitted" and state.get("extended_pass") != place.get("number")
     bought = any(o["status"] in BOUGHT for o in state["orders"])

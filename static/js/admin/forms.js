@@ -22,6 +22,8 @@ const KINDS = {
 const valueOf = (control) => (control.dataset.kind === "check" ? control.checked : KINDS[control.dataset.kind](control.value));
 const controls = (root) => $$("[data-kind]", root).filter((control) => !control.disabled);
 const isChanged = (control) => !("was" in control.dataset) || control.dataset.was !== control.value;
+// Of a row what is left empty is not sent, unless it was something that there need not be.
+const isLeft = (control) => control.value !== "" || (control.dataset.was && ["optional", "time"].includes(control.dataset.kind));
 const changes = (form) => form.dataset.api.startsWith("PATCH");
 
 function bodyOf(form) {
@@ -32,7 +34,7 @@ function bodyOf(form) {
     if (value !== undefined && !(value === null && !changes(form))) body[control.name] = value;
   }
   for (const row of $$("[data-row]", form)) {
-    const chosen = controls(row).filter((control) => ("always" in control.dataset || isChanged(control)) && control.value !== "");
+    const chosen = controls(row).filter((control) => ("always" in control.dataset || isChanged(control)) && isLeft(control));
     if (!chosen.length) continue;
     const line = Object.fromEntries(chosen.map((control) => [control.dataset.as, valueOf(control)]));
     (body[row.dataset.row] ??= []).push({ ...(row.dataset.id && { id: Number(row.dataset.id) }), ...line });

@@ -58,9 +58,6 @@ function show() {
   setFlags(now.flags);
   for (const element of $$("[data-link]")) element.dataset.link = link;
   for (const element of $$("[data-ending]")) element.classList.toggle("ending", now.ending[element.dataset.ending]);
-  for (const sku of state.event.skus ?? []) {
-    for (const element of $$(`[data-left="${CSS.escape(sku.id)}"]`)) setText(element, phrase("left", { n: sku.available }));
-  }
   showOrder(now);
   showWay();
   if (document.title !== now.title) document.title = now.title;

@@ -4,7 +4,8 @@
 import { money } from "../shared/money.js";
 import { $, $$, say, setText } from "../shared/page.js";
 import { phrase } from "../shared/phrases.js";
-import { mayStillBuy } from "./state.js";
+import { serverNowMs } from "../shared/time.js";
+import { isOnSale, mayStillBuy, mayStillBuyOf } from "./state.js";
 
 const MAX_PER_SKU = 10;
 const lost = new Map(); // what became of a kind that ran out, until it is chosen again
@@ -48,6 +49,9 @@ export function setUpShop(event, changed) {
 
 const totalOf = (skus) => skus.reduce((sum, sku) => sum + (basket.get(String(sku.id)) ?? 0) * sku.price, 0);
 
+// As many of a kind as there are, and as its own rules allow.
+const mostOf = (sku, state) => (isOnSale(sku, serverNowMs()) ? Math.min(sku.available, MAX_PER_SKU, mayStillBuyOf(sku, state)) : 0);
+
 // busy: an order is on its way; unsure: one was sent and no answer came. Nothing may change under either.
 // Returns the words of the button.
 export function showShop(state, { busy, unsure, open }) {
@@ -57,7 +61,7 @@ export function showShop(state, { busy, unsure, open }) {
   for (const sku of locked ? [] : skus) {
     const id = String(sku.id);
     const wanted = basket.get(id) ?? 0;
-    const most = Math.max(0, Math.min(sku.available, MAX_PER_SKU, limit - (chosen() - wanted)));
+    const most = Math.max(0, Math.min(mostOf(sku, state), limit - (chosen() - wanted)));
     if (wanted <= most) continue;
     if (sku.available < wanted) lost.set(id, sku.available ? phrase("basket.fewer", { n: sku.available }) : phrase("basket.gone"));
     put(id, most);
@@ -72,7 +76,7 @@ export function showShop(state, { busy, unsure, open }) {
     row.classList.toggle("chosen", quantity > 0);
     const [less, more] = $$("[data-step]", row);
     switchOff(less, locked || !open || quantity === 0);
-    switchOff(more, locked || !open || quantity >= Math.min(sku.available, MAX_PER_SKU) || chosen() >= limit);
+    switchOff(more, locked || !open || quantity >= mostOf(sku, state) || chosen() >= limit);
   }
   const n = chosen();
   const button = $("[data-action=reserve]");

@@ -63,6 +63,13 @@ export function mayStillBuy({ event, orders }) {
   return Math.max(0, event.max_per_buyer - sum(has, "quantity"));
 }
 
+// A kind of ticket may have a limit and a time of its own. Without them, comparing says nothing against it.
+export const isOnSale = (sku, nowMs) => !(nowMs < Date.parse(sku.sells_from) || nowMs >= Date.parse(sku.sells_until));
+export function mayStillBuyOf(sku, { orders }) {
+  const has = orders.filter((o) => COUNTED.includes(o.status)).flatMap((o) => o.items).filter((item) => item.sku_id === sku.id);
+  return Math.max(0, (sku.max_per_buyer ?? Infinity) - sum(has, "quantity"));
+}
+
 // Whether nothing is left to choose, but something that others hold may come back.
 export const allInBaskets = (state) => ["open", "paused"].includes(state.event.sale) && !ticketsLeft(state) && ticketsHeld(state) > 0;
 

@@ -4,7 +4,7 @@
 import { money } from "../shared/money.js";
 import { count, isEnglish, knows, phrase } from "../shared/phrases.js";
 import { clock, dayAndHour, eta, hourOf, span } from "../shared/time.js";
-import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isDeposited, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
+import { allInBaskets, boughtOrders, chanceOf, charges, currentOrder, isDeposited, isOnSale, isOpen, isPaid, isQueued, mayStillBuy, ticketsHeld, ticketsLeft, viewOf } from "./state.js";
 
 const WARNING_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -33,6 +33,12 @@ function etaWords(state) {
   if (chance === "sold_out") return phrase("eta.sold_out");
   if (chance.startsWith("baskets")) return phrase("eta.baskets");
   return chance.endsWith("unlikely") ? phrase("eta.unlikely") : eta(state.place?.eta_seconds);
+}
+
+// What is left of a kind of ticket; or from when it is on sale, or that it is not any more.
+function leftWords(sku, nowMs) {
+  if (isOnSale(sku, nowMs)) return phrase("left", { n: sku.available });
+  return nowMs < Date.parse(sku.sells_from) ? phrase("left.from", { when: dayAndHour(sku.sells_from) }) : phrase("left.over");
 }
 
 // What became of an order that ended, and of its money: [title, words].
@@ -132,6 +138,7 @@ export function words(state, nowMs) {
       paused_words: phrase(`paused.${queued || where === "admitted" ? where : "stranger"}`, { n: ahead, left: pass.clock }),
       door_title: phrase("door.busy"),
       door_words: state.door?.trying ? phrase("door.trying") : phrase("door.wait", { n: Math.ceil(doorMs / 1000) }),
+      ...Object.fromEntries((event.skus ?? []).map((sku) => [`left_${sku.id}`, leftWords(sku, nowMs)])),
     },
     flags: {
       left: where === "left",

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from app.infra.mysql import Row, open_database
 from app.organisers.log import read_log
 from app.settings import Settings
 from tests.stack.admin.people import Admin, browser, new_admin, sign_in, token_of
-from tests.world.buyers import OpenSale, Sale, Sku, assert_sound, make_event, next_frame, refused
+from tests.world.buyers import OpenSale, Sale, assert_sound, make_event, next_frame, refused, skus_of
 from tests.world.stack import Stack
 from tests.world.waiting import until
 
@@ -58,6 +59,22 @@ def logged(stack: Stack, event_id: int) -> list[Row]:
 def change(api: httpx.Client, sale: OpenSale, revision: int | None = None, **what: Any) -> httpx.Response:
     headers = {"If-Match": f'"{revision}"'} if revision else {}
     return api.patch(f"{EVENTS}/{sale.sale.slug}", json=what, headers=headers)
+
+
+def test_codes_that_are_asked_for_count_within_a_second_in_every_process(
+    stack: Stack, api: httpx.Client, sale: OpenSale
+) -> None:
+    path = f"{stack.web}/api/v1/events/{sale.sale.slug}/queue"
+
+    def all_are(answered: int) -> bool:
+        """Whether strangers fare so, each by a connection of their own: some process answers it."""
+        return all(httpx.post(path, trust_env=False).status_code == answered for _ in range(10))
+
+    assert all_are(httpx.codes.OK)
+    for asked, answered in (("required", httpx.codes.FORBIDDEN), ("none", httpx.codes.OK)):
+        put = api.put(f"{EVENTS}/{sale.sale.slug}/codes", json={"asked": asked})
+        assert put.status_code == httpx.codes.OK
+        until(partial(all_are, answered), 1.0, f"codes being {asked}")
 
 
 def test_a_picture_is_shown_under_a_name_for_ever_and_what_is_none_is_refused(
@@ -256,7 +273,7 @@ def test_an_event_is_drafted_checked_put_on_sale_and_never_deleted(stack: Stack,
     moved = api.patch(f"{EVENTS}/{slug}", json={"opens_at": "2031-01-01T20:00Z"})
     assert moved.json()["opens_at"] == "2031-01-01T20:00:00.000Z"
     settings = moved.json()
-    assert_sound(stack.env, Sale(slug, settings["id"], tuple(Sku(**sku) for sku in settings["skus"])))
+    assert_sound(stack.env, Sale(slug, settings["id"], skus_of(settings)))
 
 
 def test_what_is_said_of_an_event_is_markdown_and_never_markup(stack: Stack, api: httpx.Client) -> None:
