@@ -41,7 +41,7 @@ from app.watch.logs import log_as
 from app.watch.metrics import bury, written_figures
 from app.watch.pressure import Limits, Pressure
 from app.watch.processes import Load, calm_collector, reporting
-from app.web import callbacks, documents, explanations, health, mailbox, pictures
+from app.web import callbacks, documents, explanations, health, mailbox, pictures, wall
 from app.web import door as scanner
 from app.web.admin import (
     account,
@@ -54,6 +54,7 @@ from app.web.admin import (
     reconciliation,
     rehearsals,
     session,
+    walls,
 )
 from app.web.admin import api as admin_api
 from app.web.admin import events as admin_events
@@ -91,6 +92,7 @@ API = router(
     resource("/events/{slug}/challenge", GET=work.get_challenge),
     resource("/events/{slug}/pass", POST=passes.create_pass, GET=passes.check_pass),
     resource("/events/{slug}/queue/extend", POST=api.extend_pass),
+    resource("/events/{slug}/wall", GET=wall.get_wall),
     resource("/events/{slug}/draw", GET=draw.get_draw),
     resource("/events/{slug}/draw/entrants", GET=draw.get_entrants),
     resource("/events/{slug}/orders", POST=api.place_order),
@@ -142,6 +144,12 @@ API = router(
     resource("/admin/events/{slug}/blocks", GET=blocks.get_blocks, POST=blocks.post_block),
     resource("/admin/events/{slug}/unblock", POST=blocks.post_unblock),
     resource("/admin/events/{slug}/message", POST=admin_events.post_message),
+    resource(
+        "/admin/events/{slug}/wall",
+        GET=walls.get_wall_link,
+        PUT=walls.put_wall_link,
+        DELETE=walls.delete_wall_link,
+    ),
     resource("/admin/events/{slug}/history", GET=admin_api.get_history),
     resource("/admin/events/{slug}/state", POST=admin_api.post_state),
     resource("/admin/events/{slug}/cancel", POST=admin_money.post_event_cancel, GET=admin_money.get_event_cancel),
@@ -176,6 +184,8 @@ ROUTES = [
     *MACHINES,
     WebSocketRoute("/ws/events/{slug}", buyer_socket),
     WebSocketRoute("/ws/admin/events/{slug}", admin_socket),
+    WebSocketRoute("/ws/wall/{slug}", wall.wall_socket),
+    resource("/wall/{slug}", GET=wall.wall_page),
     resource("/embed.js", GET=embed.embed_script),
     resource("/", GET=pages.events_page),
     resource("/events/{slug}", GET=pages.event_page),
@@ -261,6 +271,7 @@ def create_app(
                 admin_log=admin_log,
                 board=board,
                 pressure=pressure,
+                walls=Kept(),
                 strangers_pages=Kept(),
                 watching=watching,
             )

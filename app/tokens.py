@@ -73,7 +73,7 @@ class Tokens:
         self._buyer, self._resume, self._session, self._device = (
             _Ring(keys, use) for use in ("buyer", "resume", "session", "device")
         )
-        self._links = {id: Signer(key, salt="ticketcraze.link", **_SIGNED_WITH) for id, key in keys.items()}
+        self._links, self._walls = _Links(keys, "link"), _Links(keys, "wall")
         self._deriving = hmac.digest(next(iter(keys.values())).encode(), b"ticketcraze.derived-buyer", "sha256")
         self._receipts = {id: Signer(key, salt="ticketcraze.receipt", **_SIGNED_WITH) for id, key in keys.items()}
         self._code_keys = [hmac.digest(key.encode(), b"ticketcraze.code", "sha256") for key in keys.values()]
@@ -152,21 +152,41 @@ class Tokens:
 
     def of_link(self, order_id: str, version: int) -> str:
         """The key of the link to one order. The same every time, and without an end of its own."""
-        key_id = next(iter(self._links))
-        return self._link(key_id, order_id, version)
+        return self._links.make(order_id, version)
 
     def link(self, key: str, order_id: str) -> int:
         """The version that a link to this order was made as. Raises BadToken."""
+        return self._links.read(key, order_id)
+
+    def of_wall(self, event_id: int, version: int) -> str:
+        """The key of the link to an event's wall. The same every time, and without an end of its own."""
+        return self._walls.make(str(event_id), version)
+
+    def wall(self, key: str, event_id: int) -> int:
+        """The version that a link to this event's wall was made as. Raises BadToken."""
+        return self._walls.read(key, str(event_id))
+
+
+class _Links:
+    """Makes and reads the keys of links of one kind: each is for one thing, and tells its version."""
+
+    def __init__(self, keys: Mapping[str, str], use: str) -> None:
+        self._signers = {id: Signer(key, salt=f"ticketcraze.{use}", **_SIGNED_WITH) for id, key in keys.items()}
+
+    def make(self, name: str, version: int) -> str:
+        return self._key(next(iter(self._signers)), name, version)
+
+    def read(self, key: str, name: str) -> int:
         found = _LINK.fullmatch(key)
-        if not found or found[1] not in self._links:
+        if not found or found[1] not in self._signers:
             raise BadToken
         version = int(found[2])
-        if not hmac.compare_digest(key, self._link(found[1], order_id, version)):
+        if not hmac.compare_digest(key, self._key(found[1], name, version)):
             raise BadToken
         return version
 
-    def _link(self, key_id: str, order_id: str, version: int) -> str:
-        signature = self._links[key_id].get_signature(f"{order_id}.{version}").decode()
+    def _key(self, key_id: str, name: str, version: int) -> str:
+        signature = self._signers[key_id].get_signature(f"{name}.{version}").decode()
         return f"{key_id}.{version}.{signature}"
 
 

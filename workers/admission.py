@@ -10,7 +10,9 @@ from app.infra.redis import open_redis
 from app.sale.admission import admit
 from app.sale.events import events_on_sale
 from app.sale.presence import is_presence_known
+from app.sale.waits import longest_seconds
 from app.settings import Settings
+from app.watch.metrics import WAITED
 from app.watch.pressure import next_pace
 from app.watch.processes import Load, reporting, reports
 from workers.runner import Stop, every, run
@@ -73,6 +75,9 @@ async def work(settings: Settings, stop: Stop) -> None:
                 for event_id, result in results.items():
                     if result.admitted or result.lapsed or result.parked:
                         log.info("event %s: %s", event_id, result)
+                    for bucket, count in result.waits.items():
+                        for _ in range(count):
+                            WAITED.observe(longest_seconds(bucket))
                 event_ids = [event_id for event_id, result in results.items() if result.more]
                 if not event_ids:
                     break

@@ -9,10 +9,13 @@
 -- While the sale is paused its clock stands still, and nothing happens.
 --
 -- KEYS  1 sale  2 stock  3 queue  4 parked  5 passes  6 idle  7 served  8 numbers  9 bought  10 flow  11 totals
+--       12 joined_at (join.lua)
 -- ARGV  1 overbooking factor, unless the sale has its own  2 most to look at in one call  3 channel for live news
 --       4 "1" if buyers may be parked  5 grace ms  6 length of a presence bucket in ms
 --       7 what the keys of those buckets begin with  8 what part of the rate is let in, from 0 to 1
--- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once}
+--       9 what the keys of waits begin with: by the minute, how many waited how long (app/sale/waits.py)
+--       10 how much longer each bucket of them is than the one before  11 the last bucket  12 seconds they are kept
+-- Answers  {how many were let in, lapsed, parked, 1 if there is more to do at once, bucket, how many, bucket, ...}
 local sale = redis.call('HMGET', KEYS[1], 'state', 'rate_per_minute', 'room', 'pass_ttl_seconds',
     'tokens', 'refilled_at_ms', 'stopped_ms', 'measured_since_ms', 'overbooking', 'extra', 'extra_until_ms',
     'sku_rules')
@@ -123,6 +126,23 @@ if #admitted > 0 then
         expires_at_ms = now_ms + tonumber(sale[4]) * 1000}))
 end
 
+-- How long each of them had waited since they joined, or were drawn. A number from before Redis was wiped is not known.
+local waits, waited = {}, {}
+for _, number in ipairs(numbers) do
+    local joined_ms = redis.call('ZREVRANGEBYSCORE', KEYS[12], number, '-inf', 'LIMIT', 0, 1)[1]
+    if joined_ms then
+        local seconds = math.max(1, (now_ms - joined_ms) / 1000)
+        local bucket = math.min(tonumber(ARGV[11]), math.ceil(math.log(seconds) / math.log(ARGV[10])))
+        waits[bucket] = (waits[bucket] or 0) + 1
+    end
+end
+local minute_of_waits = ARGV[9] .. string.format('%.0f', math.floor(now_ms / 60000))
+for bucket, count in pairs(waits) do
+    redis.call('HINCRBY', minute_of_waits, bucket, count)
+    redis.call('EXPIRE', minute_of_waits, ARGV[12])
+    waited[#waited + 1], waited[#waited + 2] = bucket, count
+end
+
 -- How many came in during the last minute and the last five, in buckets of ten seconds: what times are told from.
 local since_ms = tonumber(sale[8] or now_ms)
 local slot = math.floor(now_ms / 10000)
@@ -147,4 +167,4 @@ redis.call('HSET', KEYS[1], 'tokens', tokens - math.max(0, #admitted - extra), '
         five, math.min(now_ms - since_ms, 290000 + into_slot_ms),
         math.max(0, free - #admitted), available, held))
 if looked >= most and #admitted < seats then more = 1 end
-return {#admitted, #lapsed, parked, more}
+return {#admitted, #lapsed, parked, more, unpack(waited)}

@@ -4,7 +4,7 @@
 -- Who left meanwhile gets none; who was seen in the lobby counts as seen in the queue.
 -- The list of those who were drawn is kept until the books have it: then everybody can recompute the draw.
 --
--- KEYS  1 sale  2 queue  3 entrants  4 leavers  5 drawn
+-- KEYS  1 sale  2 queue  3 entrants  4 leavers  5 drawn  6 joined_at (join.lua): whoever was drawn waits since the draw
 -- ARGV  1 "1" if this is the last call  2 channel for live news  3 length of a presence bucket in ms
 --       4 how many seconds a bucket is kept  5 what the keys of the queue's buckets begin with
 --       6 the same for the lobby's  7 how many buckets to look back
@@ -31,6 +31,9 @@ for i = 8, #ARGV, 3 do
 end
 if #placed > 0 then
     redis.call('ZADD', KEYS[2], unpack(placed))
+    local first = math.huge
+    for _, number in ipairs(numbers) do first = math.min(first, tonumber(number)) end
+    redis.call('ZADD', KEYS[6], first, string.format('%.0f', now_ms))
     local bucket = math.floor(now_ms / ARGV[3])
     for back = 0, tonumber(ARGV[7]) - 1 do
         local name = string.format('%.0f', bucket - back)

@@ -5,14 +5,16 @@
 -- KEYS  1 sale  2 lobby  3 entrants  4 leavers  5 queue  6 parked  7 passes  8 served  9 number  10 arrivals
 --       11 totals  12 idle  13 the joins of one address (GCRA: when its allowance is whole again, in ms)
 --       14 codes  15 used codes  16 wrong codes of this address
+--       18 joined_at (17 is of then_place.lua): when numbers were given, "ms" by number, about once a second and ever
+--       more rarely in a long sale, so that it hardly grows. What people waited is told from it (admit.lua)
 -- ARGV  1 buyer  2 how many may wait at most  3 joins a minute, and at once, of one address (0: any number)
 --       4 wrong codes a minute of one address  5.. the hash of a presale code, by each key that it may have been
 --       made with; none without a code
 -- Answers  "JOINED"  "CLOSED"  "BUSY" (the waiting room is full, or is being drawn from)
 --   {"TOO_MANY", ms until one more may join}: only somebody new counts, and only where there is room
 --   "BAD_CODE"  "CODE_USED" (as often as it may be)  {"TOO_MANY_CODES", ms until the next may be tried}
-local BAND = 1000000000
-local sale = redis.call('HMGET', KEYS[1], 'state', 'stopped_ms', 'paused_at_ms')
+local BAND, MOST_NOTED = 1000000000, 10000
+local sale = redis.call('HMGET', KEYS[1], 'state', 'stopped_ms', 'paused_at_ms', 'note_joined_ms')
 if sale[1] == 'closed' then return 'CLOSED' end
 local buyer, code, band, uses_left = ARGV[1], nil, 0, 0
 if #ARGV > 4 then
@@ -79,7 +81,14 @@ end
 if sale[1] == 'scheduled' then
     redis.call('ZADD', KEYS[2], string.format('%.0f', redis.call('INCR', KEYS[10]) - band * BAND), buyer)
 else
-    redis.call('ZADD', KEYS[5], string.format('%.0f', redis.call('INCR', KEYS[9]) - band * BAND), buyer)
+    local number = redis.call('INCR', KEYS[9])
+    redis.call('ZADD', KEYS[5], string.format('%.0f', number - band * BAND), buyer)
+    if now_ms >= tonumber(sale[4] or 0) then
+        local noted = redis.call('ZCARD', KEYS[18])
+        redis.call('ZADD', KEYS[18], number, string.format('%.0f', now_ms))
+        redis.call('HSET', KEYS[1], 'note_joined_ms', string.format('%.0f', now_ms + 1000 + 2 * noted))
+        if noted >= MOST_NOTED then redis.call('ZPOPMIN', KEYS[18]) end
+    end
 end
 use_code()
 redis.call('HINCRBY', KEYS[11], 'joined', 1)

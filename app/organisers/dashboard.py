@@ -29,6 +29,7 @@ from app.organisers.snapshot import (
     SnapshotMoney,
     SnapshotPace,
     SnapshotSku,
+    SnapshotWaits,
     Trouble,
     Trust,
     Verdict,
@@ -36,6 +37,7 @@ from app.organisers.snapshot import (
 from app.sale.catalog import Event, Stock, parse_stock, public_state
 from app.sale.events import last_stock
 from app.sale.pace import Pace, parse_pace
+from app.sale.waits import WAITS, add_up, minutes_of, waited_seconds
 from app.units import iso, now_ms, to_minor, to_ms
 from app.watch.processes import Load, Report, reports
 
@@ -68,6 +70,7 @@ class _Sale:
     outbox: int
     number: int
     verdict: KeptVerdict | None
+    waits: dict[int, int]
 
     @property
     def state(self) -> str:
@@ -170,7 +173,10 @@ async def _sale(redis: Redis, event: Event) -> _Sale:
         pipeline.get(VERDICT)
         for name in counted:
             pipeline.zcard(key(event.id, name))
-        sale, stock, totals, outbox, number, verdict, *sizes = await pipeline.execute()
+        for minute in minutes_of(now_ms()):
+            pipeline.hgetall(key(event.id, f"{WAITS}{minute}"))
+        sale, stock, totals, outbox, number, verdict, *more = await pipeline.execute()
+    sizes, waits = more[: len(counted)], more[len(counted) :]
     found = dict(zip(fields, sale, strict=True))
     return _Sale(
         fields={**found, "state": "closed"} if event.purged else found,
@@ -180,6 +186,7 @@ async def _sale(redis: Redis, event: Event) -> _Sale:
         outbox=outbox,
         number=int(number or 0),
         verdict=msgspec.json.decode(verdict, type=KeptVerdict) if verdict else None,
+        waits=add_up(waits),
     )
 
 
@@ -248,6 +255,9 @@ def _snapshot(event: Event, now: _Sale, books: _Books, processes: list[Report]) 
         ),
         trouble=Trouble(books.orders_with("REVIEW"), books.in_review, books.refused_refunds),
         feed=books.feed,
+        waits=SnapshotWaits(
+            sum(now.waits.values()), waited_seconds(now.waits, 0.5), waited_seconds(now.waits, 0.95)
+        ),
     )
 
 

@@ -70,6 +70,17 @@ class SnapshotPace(Struct, frozen=True):
     held_back_by: HeldBackBy
 
 
+class SnapshotWaits(Struct, frozen=True):
+    """How long those who came in during the last five minutes had waited, since they joined or were drawn.
+
+    Half of them waited for `p50_seconds` at most, 95 of 100 for `p95_seconds`; null where nobody came in.
+    """
+
+    let_in: int
+    p50_seconds: int | None
+    p95_seconds: int | None
+
+
 class SnapshotSku(Struct, frozen=True):
     """A kind of ticket: what became of its capacity, and what was paid for it."""
 
@@ -182,3 +193,4 @@ class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
     trust: Trust
     trouble: Trouble
     feed: list[Happening]
+    waits: SnapshotWaits

@@ -2,31 +2,37 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
 from app.infra import scripts
-from app.infra.keys import keys, live_channel
+from app.infra.keys import key, keys, live_channel
 from app.infra.redis import NotReady, Restarted
 from app.sale.presence import BUCKET_MS, bucket_prefixes
+from app.sale.waits import BUCKETS, GROWTH, KEPT_SECONDS, WAITS
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 250  # looked at in one script: 3 ms at most, with the longest grace period
 NAMES = (
     "sale", "stock", "queue", "parked", "passes", "idle", "served", "numbers", "bought", "flow", "totals",
+    "joined_at",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """How many buyers of one event were let in, lost their pass, and were parked; whether there is more."""
+    """How many buyers of one event were let in, lost their pass, and were parked; whether there is more.
+
+    `waits` is how many of them had waited how long, by bucket: see app/sale/waits.py.
+    """
 
     admitted: int
     lapsed: int
     parked: int
     more: bool
+    waits: dict[int, int] = field(default_factory=dict)
 
 
 async def admit(
@@ -56,6 +62,10 @@ async def admit(
                 BUCKET_MS,
                 bucket_prefixes(event_id)[0],
                 pace,
+                key(event_id, WAITS),
+                GROWTH,
+                BUCKETS,
+                KEPT_SECONDS,
             ],
         )
         for event_id in event_ids
@@ -67,6 +77,7 @@ async def admit(
         if isinstance(answer, Exception):
             log.error("event %s: nobody can be let in: %r", event_id, answer)
         else:
-            admitted, lapsed, parked, more = answer
-            results[event_id] = Admitted(admitted, lapsed, parked, bool(more))
+            admitted, lapsed, parked, more, *waits = answer
+            counts = dict(zip(waits[::2], waits[1::2], strict=True))
+            results[event_id] = Admitted(admitted, lapsed, parked, bool(more), counts)
     return results

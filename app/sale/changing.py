@@ -266,7 +266,7 @@ async def delete_draft(database: Database, event: Event) -> None:
         if (await event_by_id(database, event.id)).state != "draft":
             raise NotADraft
         async with connection.transaction():
-            for table in ("skus", "activity", "figures", "admin_roles", "rehearsals", "asked_rehearsals"):
+            for table in ("skus", "activity", "figures", "admin_roles", "walls", "rehearsals", "asked_rehearsals"):
                 await connection.execute(f"DELETE FROM {table} WHERE event_id = %s", (event.id,))  # noqa: S608
             await connection.execute("DELETE FROM events WHERE id = %s AND state = 'draft'", (event.id,))
 

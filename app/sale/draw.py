@@ -106,7 +106,7 @@ async def _place(redis: Redis, event_id: int, last: bool, numbered: Sequence[str
         await scripts.run(
             redis,
             "draw_end",
-            keys(event_id, "sale", "queue", "entrants", "leavers", "drawn"),
+            keys(event_id, "sale", "queue", "entrants", "leavers", "drawn", "joined_at"),
             [
                 "1" if last else "0",
                 live_channel(event_id),

@@ -121,7 +121,7 @@ def joining(
 ) -> scripts.Call:
     """How join.lua, and place.lua behind it, are asked."""
     of_address = (f"joins:{address}", "codes", "codes_used", f"wrong_codes:{address}")
-    return keys(event_id, *JOINING, *of_address, "numbers"), [
+    return keys(event_id, *JOINING, *of_address, "numbers", "joined_at"), [
         buyer_id,
         max_waiting,
         joins_per_minute,

@@ -18,6 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from app.infra.board import Board
+from app.sale.waits import BUCKETS, longest_seconds
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -55,7 +56,14 @@ AWAY_TIMES = Counter(
 )
 FACTS = Counter("ticketcraze_facts_total", "Facts written into the books.", ["fact"], registry=REGISTRY)
 
-WORKERS_TELL = ("process_", "ticketcraze_step_", "ticketcraze_servers_", "ticketcraze_facts")
+WAITED = Histogram(
+    "ticketcraze_waited_seconds",
+    "How long those who were let in had waited at most, since they joined or were drawn.",
+    buckets=[longest_seconds(bucket) for bucket in range(3, BUCKETS, 2)],
+    registry=REGISTRY,
+)
+
+WORKERS_TELL = ("process_", "ticketcraze_step_", "ticketcraze_servers_", "ticketcraze_facts", "ticketcraze_waited")
 WRITE_SECONDS = 1.0
 OLDEST_COUNTS = ("process_start_time_seconds",)  # the others of all processes are added up
 NO_FIGURE = "_created"  # when a counter began, which says nothing of several

@@ -16,6 +16,7 @@ from app.live import shapes
 from app.live.closing import CLOSES
 from app.organisers.exports import EXPORTS, FORMS
 from app.organisers.snapshot import Snapshot
+from app.organisers.walls import WallFacts
 from app.sale.catalog import SLUG
 from app.web.http import JSON_LINES, Json
 from app.web.problems import KINDS, MEDIA_TYPE
@@ -230,14 +231,14 @@ def _refusal(codes: list[str]) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The document of both websockets."""
+    """The document of all websockets."""
     buyers = {
         "place": shapes.PlaceFrame,
         "stock": shapes.StockFrame,
         "order": shapes.OrderFrame,
         "ping": shapes.PingFrame,
     }
-    frames: dict[str, Any] = {**buyers, "snapshot": Snapshot}
+    frames: dict[str, Any] = {**buyers, "snapshot": Snapshot, "wall": WallFacts}
     schemas, components = _schemas(list(frames.values()))
     description, _ = PATH_PARAMETERS["slug"]
     closes = [msgspec.to_builtins(close) for close in CLOSES]
@@ -281,12 +282,19 @@ def asyncapi() -> dict[str, Any]:
                 "For an organiser who is signed in: a snapshot every second.",
                 ["snapshot"],
             ),
+            "wall": channel(
+                "/ws/wall/{slug}",
+                "For whoever has the link to the wall of a sale: its `key` comes in the query, as in the page's"
+                " address.",
+                ["wall"],
+            ),
         },
         "operations": {
             "tellBuyer": operation(
                 "buyer", "Where the buyer stands, what is left, how their orders stand.", buyers
             ),
             "tellOrganiser": operation("organiser", "Everything that matters of the sale now.", ["snapshot"]),
+            "tellWall": operation("wall", "The big figures of the sale now.", ["wall"]),
         },
         "components": {
             "messages": {

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 # What answers a machine: here a problem is JSON, anywhere else a page.
 MACHINE_PATHS = ("/api/", "/metrics", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/.well-known/")
-OURS = ("/admin", "/door")  # pages in English only
+OURS = ("/admin", "/door", "/wall")  # pages in English only
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 

@@ -20,9 +20,9 @@ from app.web.static import FOLDER, PREFIX, ROOT, StaticFile, csp_hash, import_ma
 from app.words import ENGLISH, LANGUAGES, Language, Words, catalogue
 
 QUICK = 2  # of brotli's eleven: 0.15 ms a page, and hardly longer than what takes twice the time
-# Whom pages are for: each room has scripts, and the words that they say. Organisers and doors read English.
+# Whom pages are for: each room has scripts, and the words that they say. Organisers, doors and walls read English.
 BUYERS_ROOMS = {"buyer": ("shared", "buyer"), "draw": ("shared", "draw"), "lists": ("shared",), "work": ("work",)}
-OUR_ROOMS = {"admin": ("shared", "admin"), "door": ("shared", "door")}
+OUR_ROOMS = {"admin": ("shared", "admin"), "door": ("shared", "door"), "wall": ("shared", "wall")}
 CATALOGUE = "catalogue.js"
 # Refusals that say the same in a page of another site; for any other, one has to come to ours.
 TOLD_ELSEWHERE = ("code_required", "bad_code", "code_used", "identity_required", "identity_refused", "closed")

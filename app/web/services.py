@@ -14,6 +14,7 @@ from app.organisers.dashboard import Dashboard
 from app.organisers.log import AdminLog
 from app.organisers.login import Login
 from app.organisers.sessions import Sessions
+from app.organisers.walls import Wall
 from app.organisers.watching import Watching
 from app.payments.providers import Providers
 from app.sale.catalog import Event
@@ -57,6 +58,7 @@ class Services:
     watching: Watching
     board: Board
     pressure: Pressure
+    walls: Kept[int, Wall | None]
     strangers_pages: Kept[tuple[int, bool, str], Response]
 
     def look(self) -> None:

@@ -286,6 +286,7 @@ class World:
             client.headers["Authorization"] = f"Bearer {session}"
             invited = {"email": "kim@example.com", "role": "viewer", "event": sale.slug}
             invitation = str(client.post("/admin/invitations", json=invited).json()["link"])
+            wall = str(client.put(f"/admin/events/{sale.slug}/wall", json={"money": True}).json()["link"])
             client.post("/admin/keys", json={"name": "the shop's own", "scopes": ["read"]})
         at = f"/admin/events/{sale.slug}"
         yield State("dashboard", at, admin=session)
@@ -300,6 +301,7 @@ class World:
         yield State("sales", "/admin", admin=session)
         yield State("people", "/admin/people", admin=session)
         yield State("a person", f"/admin/people/{admin['user']}", admin=session)
+        yield State("wall", "/wall/" + wall.partition("/wall/")[2])
         yield State("invited", urlsplit(invitation).path)
         yield State("login", "/admin/login")
         yield State("at the door", f"/door/{sale.slug}")

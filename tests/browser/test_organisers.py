@@ -16,6 +16,7 @@ from tests.world.buyers import OpenSale, Sale, assert_sound, pay, skus_of, until
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 
+REHEARSAL_MS = 240_000
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -105,6 +106,22 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     confirm(page)
 
     page.wait_for_url(re.compile(f"/admin/events/{slug}$"))
+    ways = page.get_by_role("navigation", name="Night of Lights").get_by_role("link").all()
+    assert all(
+        box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] for way in ways if (box := way.bounding_box())
+    )
+    page.get_by_role("link", name="Rehearsals").click()
+    page.fill("#buyers", "4")
+    page.fill("#tickets", "2")
+    page.get_by_test_id("play").click()
+    with page.expect_navigation():
+        confirm(page)
+    expect(page.get_by_test_id("played")).to_contain_text("4 buyers, 2 tickets")
+    nobody_is_shut_out(page)
+    page.get_by_role("link", name="Verdict").click(timeout=REHEARSAL_MS)
+    expect(page.locator("main")).to_contain_text("Every check holds")
+    nobody_is_shut_out(page)
+    page.goto(f"{stack.web}/admin/events/{slug}")
     page.locator("[data-control=open]").click()
     confirm(page)
     expect(page.get_by_test_id("sale")).to_have_text("On sale")

@@ -140,6 +140,12 @@ def test_the_dashboard_moves_while_tickets_are_sold(page: Page, stack: Stack) ->
         until_status(buyer, placed, "PENDING")
         pay(buyer, placed)
         expect(page.get_by_test_id("sold").first).to_have_text("3")
+        page.get_by_test_id("open-wall").click()
+        page.get_by_test_id("wall-link").click()
+        expect(page.get_by_test_id("connection")).to_have_text("Live")
+        expect(page.get_by_test_id("sold")).to_have_text("3")
+        expect(page.get_by_test_id("taken")).to_have_count(0)
+        page.go_back()
         expect(page.get_by_test_id("revenue").first).to_contain_text("135")
     close(stack, sale)
 

@@ -25,10 +25,12 @@ from app.organisers.snapshot import (
     SnapshotMoney,
     SnapshotPace,
     SnapshotSku,
+    SnapshotWaits,
     Trouble,
     Trust,
     Verdict,
 )
+from app.organisers.walls import wall_facts
 from app.sale.pace import Pace
 from app.sale.waiting_room import Place
 from app.web import documents
@@ -125,6 +127,7 @@ SNAPSHOT = Snapshot(
     ),
     trouble=Trouble(1, [OrderInReview("0197", "0197", 4_500, 4_400, "USD", "2026-11-23T19:30:00.000Z")], 0),
     feed=[Happening("2026-11-23T19:30:00.000Z", "Somebody opened the sale.")],
+    waits=SnapshotWaits(40, 12, 90),
 )
 FRAMES = {
     "place": shapes.place_facts(shapes.PlaceFrame, Place("waiting", 7, 3, 40, 0, 0, Pace("open", 600))),
@@ -132,6 +135,7 @@ FRAMES = {
     "order": shapes.order_frame("0197", "PENDING", 1, 4_500, 1_795_563_295_123),
     "ping": shapes.PingFrame("2026-11-23T19:30:00.000Z"),
     "snapshot": SNAPSHOT,
+    "wall": wall_facts(SNAPSHOT, shows_money=True),
 }
 
 

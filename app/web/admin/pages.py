@@ -7,10 +7,12 @@ from starlette.responses import RedirectResponse, Response
 from app.infra.redis import NotReady
 from app.organisers.access import Admin, rights_in
 from app.organisers.dashboard import state_for_organisers
+from app.organisers.walls import read_wall
 from app.sale.catalog import Stock
 from app.sale.events import list_events, read_sale
 from app.units import iso
 from app.web.admin.access import allowed
+from app.web.admin.walls import link_to
 from app.web.rendering import page
 from app.web.services import services_of
 
@@ -52,5 +54,10 @@ async def event_page(request: Request, admin: Admin) -> Response:
     if event.state == "draft":
         return RedirectResponse(f"/admin/events/{event.slug}/settings", 303)
     now = await services.dashboard.snapshot(event)
-    rights = rights_in(admin, event.id)
-    return page("admin/event.html", snapshot=msgspec.to_builtins(now), rights=rights)
+    wall = await read_wall(services.database, event.id)
+    return page(
+        "admin/event.html",
+        snapshot=msgspec.to_builtins(now),
+        rights=rights_in(admin, event.id),
+        wall=wall and msgspec.to_builtins(link_to(services, event, wall)),
+    )

@@ -77,11 +77,3 @@ export function sellThrough(svg, history, skus, outAt) {
   svg.replaceChildren(...parts);
   return { from, now, until };
 }
-
-export function bar(svg, sku) {
-  const percent = (n) => `${sku.capacity ? (100 * n) / sku.capacity : 0}%`;
-  const [sold, held] = svg.querySelectorAll("[data-part]");
-  sold.setAttribute("width", percent(sku.sold));
-  held.setAttribute("x", percent(sku.sold));
-  held.setAttribute("width", percent(sku.held));
-}

@@ -7,8 +7,10 @@ import { $, $$, setFlags, setRows, setSlots, setText } from "../shared/page.js";
 import { count, learn, phrase } from "../shared/phrases.js";
 import { clock, dayAndHour, hourOf, learnServerTime, serverNowMs, span } from "../shared/time.js";
 import catalogue from "./catalogue.js";
-import { bar, funnel, legendMark, sellThrough, sparkline } from "./charts.js";
+import { bar } from "./bar.js";
+import { funnel, legendMark, sellThrough, sparkline } from "./charts.js";
 import { setUpControls, showControls } from "./controls.js";
+import "./forms.js"; // the link to the wall
 import { add, flowPerMinute, joined, keep, recall, recalled, sampleOf, soldOutAt, STAGES } from "./history.js";
 
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
@@ -38,6 +40,8 @@ function take(next) {
 const sumOf = (field) => snapshot.skus.reduce((sum, sku) => sum + sku[field], 0);
 const flowWords = (n) => (n === null ? phrase("none") : n ? phrase("flow", { n }) : phrase("flow.none"));
 
+const waitWords = ({ let_in: n, p50_seconds: half, p95_seconds: most }) => (n ? phrase("waits", { n, half: span(half * 1000), most: span(most * 1000) }) : phrase("waits.none"));
+
 function show() {
   const { event, funnel: counts, money: cash, trust, trouble } = snapshot;
   const rate = cash.charges_completed + cash.charges_failed;
@@ -46,6 +50,7 @@ function show() {
     sale: event.sale === "scheduled" && opensIn > 0 ? phrase("opens_in", { left: clock(opensIn) }) : phrase(`sale.${event.sale}`),
     sold: count(sumOf("sold")), held: count(sumOf("held")), available: count(sumOf("available")), capacity: count(sumOf("capacity")),
     ...Object.fromEntries(STAGES.flatMap((stage) => [[stage, count(counts[stage])], [`${stage}_flow`, flowWords(flowPerMinute(history, stage))]])),
+    waits: waitWords(snapshot.waits),
     taken: money(cash.taken, cash.currency), pending: money(cash.pending, cash.currency), refunded_money: money(cash.refunded, cash.currency),
     success: rate ? phrase("money.rate", { percent: ((100 * cash.charges_completed) / rate).toFixed(1) }) : phrase("none"),
     success_words: rate ? phrase("money.declined", { failed: cash.charges_failed, all: rate }) : phrase("money.none"),

@@ -8,11 +8,14 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from redis import Redis
 from websockets.sync.client import connect
 
+from app.infra.keys import key
 from app.infra.mysql import open_database
 from app.orders.figures import CHANGES, count_figures, read_figures
 from app.organisers.history import MINUTE
+from app.sale.waits import longest_seconds
 from app.settings import Settings
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
@@ -66,6 +69,35 @@ def test_the_snapshot_says_what_the_books_say(stack: Stack, sale: OpenSale, toke
         "currency": "", "taken": 9_000, "pending": 0, "refunded": 0, "charges_completed": 1, "charges_failed": 0,
     }  # fmt: skip
     assert [(sku["sold"], sku["held"], sku["revenue"]) for sku in now["skus"]] == [(2, 1, 9_000), (0, 0, 0)]
+
+
+def test_the_snapshot_says_how_long_those_who_came_in_had_waited(stack: Stack, token: str) -> None:
+    made = make_event(stack.env, room=1)
+    with ExitStack() as closing:
+        client = closing.enter_context(browser(stack))
+        client.headers["Authorization"] = f"Bearer {token}"
+        path = f"/api/v1/admin/events/{made.slug}"
+        redis = closing.enter_context(Redis.from_url(stack.env["REDIS_URL"], decode_responses=True))
+        sale = OpenSale(stack, made, closing)
+        sale.buyer()
+        until(lambda: waits_of(client.get(path))["let_in"] == 1)
+        joined_at = key(made.id, "joined_at")
+        second = sale.buyer(let_in=False)
+        assert redis.zcard(joined_at) <= 2, "it hardly grows"
+        now_ms = int(redis.time()[0]) * 1000
+        redis.delete(joined_at)
+        redis.zadd(joined_at, {str(now_ms - 100_000): 1})  # a hundred seconds ago
+        assert client.patch(path, json={"room": 2}).status_code == httpx.codes.OK
+        until(lambda: second.place()["status"] == "admitted")
+        until(lambda: waits_of(client.get(path))["let_in"] == 2)
+        told = waits_of(client.get(path))
+        assert told["p50_seconds"] < 100 < told["p95_seconds"] == longest_seconds(12)
+        assert_sound(stack.env, made)
+
+
+def waits_of(answer: httpx.Response) -> dict[str, int]:
+    waits: dict[str, int] = answer.json()["waits"]
+    return waits
 
 
 def _settled(now: dict) -> dict | None:  # type: ignore[type-arg]
