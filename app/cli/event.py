@@ -14,6 +14,7 @@ from app.cli.gates import NONE, add_gates, read_gates, told_gates
 from app.infra.mysql import open_database
 from app.infra.redis import NotReady, open_redis
 from app.orders import calling_off
+from app.organisers.log import AdminLog, Deed
 from app.sale import events as sales
 from app.sale.catalog import Event, Sku, parse_sku, parse_time, public_state
 from app.sale.changing import SkuChange, change_event
@@ -201,6 +202,10 @@ async def _sku(settings: Settings, arguments: argparse.Namespace) -> Answer:
             )
         changed = SkuChange(found[0].id, change, arguments.position)
         _, after = await change_event(database, redis, event, {}, [changed])
+        became = change | ({} if arguments.position is None else {"position": arguments.position})
+        await AdminLog(redis, database).write(
+            Deed(COMMAND_LINE, "event changed", event.id, arguments.name, became=became)
+        )
     told = [
         {
             "id": sku.id,

@@ -38,13 +38,14 @@ def reserve_two(page: Page) -> None:
 
 
 def test_a_buyer_waits_comes_in_orders_pays_and_sees_the_ticket(page: Page, stack: Stack) -> None:
-    sale = make_event(stack.env, "Floor:4500:20", opens_in=4)
+    sale = make_event(stack.env, "Floor:4500:20", opens_in=600)
     page.goto(f"{stack.web}/events/{sale.slug}")
     expect_state(page, "joinable")
     press(page, "join")
     expect_state(page, "lobby")
     page.reload()  # a refresh keeps the place
     expect_state(page, "lobby")
+    ticketcraze(stack.env, "event", "open", sale.slug)
     expect_state(page, "admitted")
     expect(page).to_have_title(re.compile("Come in"))
     reserve_two(page)
