@@ -7,6 +7,7 @@ from app.infra.redis import open_redis
 from app.infra.smtp import open_mailer
 from app.organisers.privacy import forget_people
 from app.outbound.announcing import announce
+from app.outbound.mail import Letterhead
 from app.outbound.outbox import forget, give_up_old
 from app.outbound.sending import Outbound
 from app.settings import OUTBOUND, Settings
@@ -30,9 +31,7 @@ async def work(settings: Settings, stop: Stop) -> None:
         outbound = Outbound(
             database,
             open_mailer(settings),
-            TicketKeys(settings.ticket_keys),
-            settings.mail_from,
-            settings.public_url,
+            Letterhead(settings.mail_from, settings.public_url, TicketKeys(settings.ticket_keys)),
             settings.webhooks_private,
         )
 

@@ -122,14 +122,15 @@ async def erase_address(database: Database, email: str) -> Erased:
 
 
 async def forget_people(database: Database, at_ms: int) -> int:
-    """Erases what names buyers of the events whose time is over then; of how many events.
+    """Erases what names buyers of the events whose time is over then; of how many events there was something.
 
-    Raises DatabaseUnavailable. An event is walked through once; an address that somebody gives later
-    is erased the next time.
+    Raises DatabaseUnavailable. An event is walked through once, and done; only an address that somebody gives
+    later is looked for again, and erased the next time.
     """
     over = await database.fetch_all(
         "SELECT id, forgotten_at FROM events WHERE retention_days IS NOT NULL"
-        " AND COALESCE(starts_at, opens_at) + INTERVAL retention_days DAY <= %s",
+        " AND COALESCE(starts_at, opens_at) + INTERVAL retention_days DAY <= %s"
+        " AND (forgotten_at IS NULL OR EXISTS (SELECT 1 FROM contacts WHERE event_id = events.id))",
         (to_datetime(at_ms),),
     )
     for row in over:
@@ -140,7 +141,7 @@ async def forget_people(database: Database, at_ms: int) -> int:
             )
         else:
             await database.execute("DELETE FROM contacts WHERE event_id = %s LIMIT %s", (row["id"], PAGE))
-    return sum(row["forgotten_at"] is None for row in over)
+    return len(over)
 
 
 async def _forget_event(database: Database, event_id: int) -> None:

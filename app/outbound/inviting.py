@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from app.infra.mysql import Connection, Database
-from app.outbound.mail import TEMPLATES, addressed
+from app.outbound.mail import TEMPLATES, Letterhead, addressed
 from app.outbound.outbox import Message
 from app.units import now_ms, to_datetime, to_ms
 from app.words import ENGLISH
@@ -35,6 +35,26 @@ class Invitation:
     invited_by: str | None
     expires_at_ms: int
 
+    async def compose(self, head: Letterhead) -> EmailMessage:
+        """The mail, with the link."""
+        said = {
+            "subject": SUBJECT,
+            "by": self.invited_by,
+            "does": _OF_ROLE[self.role],
+            "event": self.event,
+            "until_ms": self.expires_at_ms,
+            "link": link_of(head.public_url, self.secret),
+        }
+        mail = addressed(self.message, head.sender, self.email, SUBJECT)
+        templates = TEMPLATES[ENGLISH.code]
+        mail.set_content(templates.get_template(f"{INVITED}.txt").render(said))
+        mail.add_alternative(templates.get_template(f"{INVITED}.html").render(said), subtype="html")
+        return mail
+
+    async def note_sent(self, connection: Connection, at_ms: int) -> None:
+        """From now on only whoever got it has the link."""
+        await connection.execute("UPDATE invitations SET secret = NULL WHERE id = %s", (_id_of(self.message),))
+
 
 def link_of(public_url: str, secret: str) -> str:
     """Where whoever is invited chooses a name and a password."""
@@ -52,28 +72,6 @@ async def read_invitation(database: Database, message: Message) -> Invitation | 
         return None
     expires_at_ms = to_ms(row.pop("expires_at"))
     return Invitation(message, **row, expires_at_ms=expires_at_ms)
-
-
-def compose_invitation(invitation: Invitation, sender: str, public_url: str) -> EmailMessage:
-    """The mail itself."""
-    said = {
-        "subject": SUBJECT,
-        "by": invitation.invited_by,
-        "does": _OF_ROLE[invitation.role],
-        "event": invitation.event,
-        "until_ms": invitation.expires_at_ms,
-        "link": link_of(public_url, invitation.secret),
-    }
-    mail = addressed(invitation.message, sender, invitation.email, SUBJECT)
-    templates = TEMPLATES[ENGLISH.code]
-    mail.set_content(templates.get_template(f"{INVITED}.txt").render(said))
-    mail.add_alternative(templates.get_template(f"{INVITED}.html").render(said), subtype="html")
-    return mail
-
-
-async def forget_secret(connection: Connection, message: Message) -> None:
-    """The mail is sent: from now on only whoever got it has the link."""
-    await connection.execute("UPDATE invitations SET secret = NULL WHERE id = %s", (_id_of(message),))
 
 
 def _id_of(message: Message) -> str:

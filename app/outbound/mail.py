@@ -8,14 +8,14 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app.ids import short_code
-from app.infra.mysql import Database
+from app.infra.mysql import Connection, Database, in_list
 from app.orders.lifecycle import Order
 from app.orders.reading import read_orders
 from app.outbound.outbox import Message
@@ -24,7 +24,7 @@ from app.sale.events import event_by_id
 from app.tickets.codes import TicketKeys
 from app.tickets.documents import Shown, calendar, make_pdf
 from app.tickets.reading import Ticket, read_tickets
-from app.units import iso
+from app.units import iso, to_datetime
 from app.words import ENGLISH, LANGUAGES, Language, Words
 
 FOLDER = Path(__file__).parents[2] / "templates" / "mail"
@@ -57,8 +57,27 @@ TEMPLATES = {code: _environment(language) for code, language in LANGUAGES.items(
 
 
 @dataclass(frozen=True)
-class Letter:
-    """What a mail is made of."""
+class Letterhead:
+    """What all letters have in common: who writes, where links lead, and what signs the codes of tickets."""
+
+    sender: str
+    public_url: str
+    keys: TicketKeys
+
+
+class Letter(Protocol):
+    """What a mail is made of, as it was read from the books."""
+
+    async def compose(self, head: Letterhead) -> EmailMessage:
+        """The mail itself. The same message has the same Message-ID every time: a mailbox tells a repetition."""
+
+    async def note_sent(self, connection: Connection, at_ms: int) -> None:
+        """Writes down what follows from its being sent, in the transaction in which it ends."""
+
+
+@dataclass(frozen=True)
+class OrderLetter:
+    """What a mail about an order is made of."""
 
     message: Message
     email: str
@@ -68,9 +87,53 @@ class Letter:
     order: Order
     tickets: tuple[Ticket, ...]  # good, and the buyer's own
 
+    async def compose(self, head: Letterhead) -> EmailMessage:
+        """The mail, with the tickets where they belong."""
+        message, event, order = self.message, self.event, self.order
+        names = {sku.id: sku.name for sku in event.skus}
+        codes = [head.keys.code(t.id, t.event_id, t.sku_id) for t in self.tickets]
+        shown = [Shown(t.id, code, names.get(t.sku_id, "")) for t, code in zip(self.tickets, codes, strict=True)]
+        with_tickets = shown if message.kind in ("order.confirmed", "event.changed") else []
+        sale = f"{head.public_url}/events/{event.slug}"
+        pictures = {f"ticket-{n}": _png(ticket.code) for n, ticket in enumerate(with_tickets[:MOST_SHOWN], 1)}
+        said: dict[str, Any] = {
+            "event": event,
+            "order": order,
+            "lines": [(item.quantity, names.get(item.sku_id, "")) for item in order.items],
+            "link": self.link,
+            "sale": sale,
+            "tickets": list(zip(pictures, with_tickets, strict=False)),
+            "all_tickets": len(with_tickets),
+            **msgspec.json.decode(message.body),
+        }
+        said["subject"] = subject_of(message.kind, event, self.language)
+        mail = addressed(message, head.sender, self.email, said["subject"])
+        templates = TEMPLATES[self.language.code]
+        mail.set_content(templates.get_template(f"{message.kind}.txt").render(said))
+        mail.add_alternative(templates.get_template(f"{message.kind}.html").render(said), subtype="html")
+        html = cast(list[EmailMessage], mail.get_payload())[1]
+        for cid, picture in pictures.items():
+            html.add_related(picture, "image", "png", cid=f"<{cid}>")
+        if with_tickets:
+            pdf = await make_pdf(event, order.id, with_tickets)
+            mail.add_attachment(pdf, maintype="application", subtype="pdf", filename="tickets.pdf")
+        if with_tickets and event.starts_at_ms is not None:
+            mail.add_attachment(calendar(event, sale), maintype="text", subtype="calendar", filename="event.ics")
+        mail["Content-Language"] = self.language.code  # of the whole: parts that come later would take it
+        return mail
 
-async def read_letter(database: Database, message: Message, public_url: str) -> Letter | None:
-    """What a mail is made of, as the books have it now; None when nobody wants it any more.
+    async def note_sent(self, connection: Connection, at_ms: int) -> None:
+        """The tickets that it confirmed were mailed then."""
+        if self.message.kind == "order.confirmed":
+            ids = [ticket.id for ticket in self.tickets]
+            await connection.execute(
+                f"UPDATE tickets SET mailed_at = %s WHERE id IN {in_list(ids)} AND status <> 'VOID'",  # noqa: S608
+                [to_datetime(at_ms), *ids],
+            )
+
+
+async def read_order_letter(database: Database, message: Message, public_url: str) -> OrderLetter | None:
+    """What a mail about an order is made of, as the books have it now; None when nobody wants it any more.
 
     Raises DatabaseUnavailable.
     """
@@ -92,7 +155,7 @@ async def read_letter(database: Database, message: Message, public_url: str) -> 
         return None
     event = await event_by_id(database, message.event_id)
     link = f"{public_url}/orders/{message.order_id}?key={contact['link']}"
-    return Letter(
+    return OrderLetter(
         message,
         contact["email"],
         LANGUAGES.get(contact["language"], ENGLISH),
@@ -101,41 +164,6 @@ async def read_letter(database: Database, message: Message, public_url: str) -> 
         orders[0],
         tuple(tickets),
     )
-
-
-async def compose(letter: Letter, keys: TicketKeys, sender: str, public_url: str) -> EmailMessage:
-    """The mail itself. The same message has the same Message-ID every time, so a mailbox tells a repetition."""
-    message, event, order = letter.message, letter.event, letter.order
-    names = {sku.id: sku.name for sku in event.skus}
-    shown = [Shown(t.id, keys.code(t.id, t.event_id, t.sku_id), names.get(t.sku_id, "")) for t in letter.tickets]
-    with_tickets = shown if message.kind in ("order.confirmed", "event.changed") else []
-    sale = f"{public_url}/events/{event.slug}"
-    pictures = {f"ticket-{n}": _png(ticket.code) for n, ticket in enumerate(with_tickets[:MOST_SHOWN], 1)}
-    said: dict[str, Any] = {
-        "event": event,
-        "order": order,
-        "lines": [(item.quantity, names.get(item.sku_id, "")) for item in order.items],
-        "link": letter.link,
-        "sale": sale,
-        "tickets": list(zip(pictures, with_tickets, strict=False)),
-        "all_tickets": len(with_tickets),
-        **msgspec.json.decode(message.body),
-    }
-    said["subject"] = subject_of(message.kind, event, letter.language)
-    mail = addressed(message, sender, letter.email, said["subject"])
-    templates = TEMPLATES[letter.language.code]
-    mail.set_content(templates.get_template(f"{message.kind}.txt").render(said))
-    mail.add_alternative(templates.get_template(f"{message.kind}.html").render(said), subtype="html")
-    html = cast(list[EmailMessage], mail.get_payload())[1]
-    for cid, picture in pictures.items():
-        html.add_related(picture, "image", "png", cid=f"<{cid}>")
-    if with_tickets:
-        pdf = await make_pdf(event, order.id, with_tickets)
-        mail.add_attachment(pdf, maintype="application", subtype="pdf", filename="tickets.pdf")
-    if with_tickets and event.starts_at_ms is not None:
-        mail.add_attachment(calendar(event, sale), maintype="text", subtype="calendar", filename="event.ics")
-    mail["Content-Language"] = letter.language.code  # of the whole: parts that come later would take it
-    return mail
 
 
 def addressed(message: Message, sender: str, email: str, subject: str) -> EmailMessage:

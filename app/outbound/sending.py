@@ -9,18 +9,16 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
 
 from app.infra.http_client import HttpFailed
 from app.infra.mysql import Database
 from app.infra.outward import Forbidden, Network, post
 from app.infra.smtp import MailDeferred, Mailer, MailRefused, MailUnavailable
-from app.outbound.inviting import INVITED, Invitation, compose_invitation, forget_secret, read_invitation
-from app.outbound.mail import Letter, compose, read_letter
+from app.outbound.inviting import INVITED, read_invitation
+from app.outbound.mail import Letter, Letterhead, read_order_letter
 from app.outbound.outbox import Message, claim, ended, failed, hold_back, pause_ms
 from app.outbound.webhooks import list_webhooks, signed
-from app.tickets.codes import TicketKeys
-from app.units import now_ms, to_datetime
+from app.units import now_ms
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +44,13 @@ class Outbound:
         self,
         database: Database,
         mailer: Mailer,
-        keys: TicketKeys,
-        sender: str,
-        public_url: str,
+        head: Letterhead,
         allowed: Sequence[Network] = (),
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = database
         self._mailer = mailer
-        self._keys = keys
-        self._sender = sender
-        self._public_url = public_url
+        self._head = head
         self._allowed = allowed
         self._clock = clock
         self._down: dict[Channel, Down] = {}
@@ -124,16 +118,12 @@ class Outbound:
 
     async def _mail(self, message: Message) -> bool:
         began_ms, works, why, for_good = self._clock(), True, "", False
-        letter: Letter | Invitation | None
-        if message.kind == INVITED:
-            letter = await read_invitation(self._database, message)
-        else:
-            letter = await read_letter(self._database, message, self._public_url)
+        letter = await self._letter(message)
         if letter is None:
             await self._end(message, "SKIPPED", "nobody is to be told any more", began_ms)
             return True
         try:
-            mail = await self._compose(letter)
+            mail = await letter.compose(self._head)
         except Exception as error:  # whatever it is, it is this one's own trouble, and holds nobody up
             log.exception("mail %s about %s cannot be written", message.id, message.order_id or message.kind)
             await self._fail(message, f"it cannot be written: {type(error).__name__}", began_ms)
@@ -152,16 +142,13 @@ class Outbound:
         elif why:
             await self._fail(message, why, began_ms)
         else:
-            told = []
-            if isinstance(letter, Letter) and message.kind == "order.confirmed":
-                told = [ticket.id for ticket in letter.tickets]
-            await self._end(message, "SENT", "sent", began_ms, told)
+            await self._end(message, "SENT", "sent", began_ms, letter)
         return works
 
-    async def _compose(self, letter: Letter | Invitation) -> EmailMessage:
-        if isinstance(letter, Invitation):
-            return compose_invitation(letter, self._sender, self._public_url)
-        return await compose(letter, self._keys, self._sender, self._public_url)
+    async def _letter(self, message: Message) -> Letter | None:
+        if message.kind == INVITED:
+            return await read_invitation(self._database, message)
+        return await read_order_letter(self._database, message, self._head.public_url)
 
     async def _call(self, message: Message) -> bool:
         began_ms = self._clock()
@@ -187,18 +174,13 @@ class Outbound:
         return False
 
     async def _end(
-        self, message: Message, status: str, outcome: str, began_ms: int, told: Sequence[str] = ()
+        self, message: Message, status: str, outcome: str, began_ms: int, sent: Letter | None = None
     ) -> None:
         at_ms = self._clock()
         async with self._database.transaction() as connection:
             await ended(connection, message, status, outcome, began_ms, at_ms)
-            if message.kind == INVITED and status == "SENT":
-                await forget_secret(connection, message)
-            for ticket_id in told:
-                await connection.execute(
-                    "UPDATE tickets SET mailed_at = %s WHERE id = %s AND status <> 'VOID'",
-                    (to_datetime(at_ms), ticket_id),
-                )
+            if sent is not None:
+                await sent.note_sent(connection, at_ms)
 
     async def _fail(self, message: Message, why: str, began_ms: int) -> None:
         async with self._database.transaction() as connection:

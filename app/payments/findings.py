@@ -33,6 +33,7 @@ from app.orders.rebuild import request_repair
 from app.orders.refused import refused_of
 from app.orders.reservations import settle
 from app.payments.provider import PaymentNotice, PaymentProvider, fact_of
+from app.payments.reconciliation import FIRST_LOOK_BACK_MS
 from app.units import money_text, now_ms, to_datetime, to_decimal, to_minor, to_ms
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ SETTLED_MS: Final = 30_000  # the ledger and Redis have had their time
 OVERLAP_MS: Final = 5_000
 CALLBACK_MS: Final = 60_000  # so old a charge is booked, and listed
 LIST_OVERLAP_MS: Final = 600_000
-FIRST_LOOK_BACK_MS: Final = 24 * 3_600_000
 MOST_LISTED: Final = 2_000_000  # transactions of one look that are kept in memory
 MOST_SHOWN: Final = 100
 

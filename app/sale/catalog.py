@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from app.sale.gates.blocks import Blocked
 from app.sale.gates.rules import NO_GATES, Gates
-from app.units import CURRENCIES, MAX_MINOR
+from app.units import CURRENCIES, DAY_MS, MAX_MINOR
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ACCENTS = ("#7c3aed", "#0f766e", "#b91c1c", "#1d4ed8", "#a21caf", "#15803d", "#c2410c", "#4338ca")
@@ -211,8 +211,10 @@ def check_event(event: Event) -> None:
         "deposit-percent": (event.deposit_percent, 1, 90),
         "rest-due-days": (event.rest_due_days, 1, 365),
     }
-    if (event.deposit_percent is None) != (event.rest_due_days is None):
-        raise InvalidEvent("deposit-percent: only together with rest-due-days, the days for the rest")
+    if event.deposit_percent is not None and event.rest_due_days is None:
+        raise InvalidEvent("rest-due-days: a deposit needs the days for the rest too")
+    if event.rest_due_days is not None and event.deposit_percent is None:
+        raise InvalidEvent("deposit-percent: days for the rest need a deposit too")
     for name, (value, least, most) in bounds.items():
         if value is not None and not least <= value <= most:
             raise InvalidEvent(f"{name}: from {least} to {most}")
@@ -260,6 +262,15 @@ def hints(event: Event) -> list[str]:
             found.append(f"{sku.name} has a limit of its own that is not below the event's: it changes nothing.")
         if sku.sells_until_ms is not None and sku.sells_until_ms <= event.opens_at_ms:
             found.append(f"{sku.name} is over before the sale opens.")
+    if (
+        event.starts_at_ms is not None
+        and event.rest_due_days is not None
+        and event.opens_at_ms + event.rest_due_days * DAY_MS > event.starts_at_ms - DAY_MS
+    ):
+        found.append(
+            f"Nobody pays a deposit: {event.rest_due_days} days after ordering is later than the day before the"
+            " event, so all of it is due at once."
+        )
     if event.starts_at_ms is not None and event.opens_at_ms >= event.starts_at_ms:
         found.append("The sale opens when the event has begun.")
     if event.starts_at_ms is None:

@@ -17,13 +17,14 @@ from app.sale.catalog import (
     Sku,
     Stock,
     check_event,
+    hints,
     parse_sku,
     parse_stock,
     parse_time,
     public_state,
     sku_rules,
 )
-from app.units import MAX_MINOR
+from app.units import DAY_MS, MAX_MINOR
 from tests.world.events import an_event
 
 EVENT = an_event(
@@ -135,11 +136,24 @@ def test_an_event_as_it_should_be() -> None:
             (replace(EVENT, deposit_percent=1, rest_due_days=number), "rest-due-days"),
         )
     ]
-    + [(replace(EVENT, deposit_percent=10), "deposit-percent"), (replace(EVENT, refund_days=-1), "refund-days")],
+    + [
+        (replace(EVENT, deposit_percent=10), "rest-due-days"),
+        (replace(EVENT, rest_due_days=10), "deposit-percent"),
+        (replace(EVENT, refund_days=-1), "refund-days"),
+    ],
 )
 def test_an_event_that_is_not_as_it_should_be_is_refused_for_the_right_reason(wrong: Event, part: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^{part}:"):
         check_event(wrong)
+
+
+def test_an_organiser_reads_that_nobody_pays_a_deposit_where_the_rest_would_come_too_late() -> None:
+    starts_at_ms = EVENT.opens_at_ms + 15 * DAY_MS
+    event = replace(EVENT, starts_at_ms=starts_at_ms, deposit_percent=20, rest_due_days=14)
+    assert not any("deposit" in hint for hint in hints(event))
+    assert any(
+        hint.startswith("Nobody pays a deposit: 15 days") for hint in hints(replace(event, rest_due_days=15))
+    )
 
 
 def test_a_concert_has_a_time_doors_and_a_venue_or_none_of_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.orders.facts import Item
 from app.orders.lifecycle import Order
-from app.outbound.mail import Letter, compose
+from app.outbound.mail import Letterhead, OrderLetter
 from app.outbound.outbox import Message
 from app.tickets.codes import TicketKeys
 from app.tickets.reading import Ticket
@@ -37,9 +37,10 @@ def composed(kind: str, language: Language) -> EmailMessage:
     order = Order(ORDER_ID, "REFUNDED", items=(Item(sku, 1, 450_000),), total_minor=450_000, currency="USD")
     ticket = Ticket("0a" * 16, ORDER_ID, 0, sku, 1, 1, "VALID", 0, None, None, None)
     message = Message("m", kind, 0, ORDER_ID, body=KINDS[kind])
-    letter = Letter(message, "kim@example.com", language, "https://shop.example/orders/x", event, order, (ticket,))
-    keys = TicketKeys({"A": b"t" * 32})
-    return asyncio.run(compose(letter, keys, "Shop <tickets@shop.example>", "https://shop.example"))
+    link = "https://shop.example/orders/x"
+    letter = OrderLetter(message, "kim@example.com", language, link, event, order, (ticket,))
+    head = Letterhead("Shop <tickets@shop.example>", "https://shop.example", TicketKeys({"A": b"t" * 32}))
+    return asyncio.run(letter.compose(head))
 
 
 def text(mail: EmailMessage, kind: str) -> str:

@@ -175,6 +175,8 @@ async def new_event_page(request: Request, admin: Admin) -> Response:
         "pass_ttl_seconds": 300,
         "hold_ttl_seconds": 300,
         "max_per_buyer": 4,
+        "deposit_percent": None,
+        "rest_due_days": None,
         "skus": [],
     }
     if like:

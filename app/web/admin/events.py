@@ -39,6 +39,7 @@ Text = Annotated[str, Meta(max_length=20_000)]
 MAX_OPENS_IN_SECONDS = 366 * 86_400
 MOST_ADMITTED = 10_000
 KEY_SECONDS = 86_400
+FIELDS = {"rate": "rate_per_minute", "pass-ttl": "pass_ttl_seconds", "hold-ttl": "hold_ttl_seconds"}  # of options
 IF_MATCH = Parameter(
     "If-Match",
     "header",
@@ -469,9 +470,9 @@ def _flat(settings: EventSettings) -> dict[str, Any]:
 
 
 def _in_json(text: str) -> str:
-    """What is said of a command's option, of the field of the same name."""
-    name, colon, rest = text.partition(":")
-    return f"{name.replace('-', '_')}{colon}{rest}"
+    """What is said of a command's option, of the field that is the same."""
+    option, colon, rest = text.partition(":")
+    return f"{FIELDS.get(option, option.replace('-', '_'))}{colon}{rest}"
 
 
 @promise(

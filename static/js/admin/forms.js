@@ -111,13 +111,33 @@ async function send(form) {
   else settle(form, answer);
 }
 
+// What the server says of one field ("rest_due_days: from 1 to 365") stands at the field.
+function showAtField(form, detail) {
+  const [, name, words] = detail.match(/^(\w+): (.)/s) ?? [];
+  const control = name && controls(form).find((one) => one.name === name);
+  if (!control) return false;
+  control.setAttribute("aria-invalid", "true");
+  const line = Object.assign(document.createElement("p"), { className: "problem", textContent: phrase("problem", { detail: words.toUpperCase() + detail.slice(name.length + 3) }) });
+  line.dataset.atField = "";
+  line.setAttribute("role", "alert");
+  control.after(line);
+  control.focus();
+  return true;
+}
+
+function clear(form) {
+  for (const name of ["problem", "done"]) $(`[data-${name}]`, form).textContent = "";
+  for (const line of $$("[data-at-field]", form)) line.remove();
+  for (const control of $$("[aria-invalid]", form)) control.removeAttribute("aria-invalid");
+  $("[data-differences]", form).replaceChildren();
+}
+
 for (const form of $$("form[data-api]")) {
   form.addEventListener("submit", async (submitted) => {
     submitted.preventDefault();
     const button = $("button:not([type=button])", form);
     const problem = $("[data-problem]", form);
-    for (const name of ["problem", "done"]) $(`[data-${name}]`, form).textContent = "";
-    $("[data-differences]", form).replaceChildren();
+    clear(form);
     if (!(await isMeant(form))) return;
     button.disabled = true;
     try {
@@ -125,6 +145,7 @@ for (const form of $$("form[data-api]")) {
     } catch (refusal) {
       if (!(refusal instanceof Problem)) throw refusal;
       if (refusal.code === "changed") showDifferences(form, refusal.more.event);
+      if (refusal.code === "invalid" && showAtField(form, refusal.detail)) return;
       problem.textContent = refusal.status === 401 ? phrase("problem.signed_out") : phrase("problem", { detail: refusal.detail ?? phrase("problem.no_answer") });
     } finally {
       button.disabled = false;

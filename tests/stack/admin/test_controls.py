@@ -222,6 +222,7 @@ def test_a_message_reaches_every_page_and_goes_again(stack: Stack, api: httpx.Cl
         {"slug": "another"},
         {"skus": [{"name": "FLOOR", "price": 1, "capacity": 1}]},
         {"overbooking_percent": 99},
+        {"deposit_percent": 20},
     ],
     ids=str,
 )

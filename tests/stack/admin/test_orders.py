@@ -158,9 +158,11 @@ def test_when_its_time_is_over_an_event_forgets_its_buyers_and_no_other_does(nig
     give_address(night, stack.env, night.paid, "kim@example.org")
     starts_at_ms = now_ms() + 86_400_000
 
+    events = []
+
     async def forget(days: int) -> bool:
         async with open_database(Settings.from_environment(stack.env)) as database:
-            await forget_people(database, starts_at_ms + days * 86_400_000)
+            events.append(await forget_people(database, starts_at_ms + days * 86_400_000))
         return night.found(q="kim@example.org") == []
 
     assert not asyncio.run(forget(3_000)), "nothing is erased where nobody said when"
@@ -172,6 +174,8 @@ def test_when_its_time_is_over_an_event_forgets_its_buyers_and_no_other_does(nig
     assert asyncio.run(forget(30))
     give_address(night, stack.env, night.held[0], "kim@example.org")
     assert asyncio.run(forget(31)), "an address that comes later goes too"
+    assert asyncio.run(forget(32))
+    assert events[-3:] == [1, 1, 0], "what is done is not done again"
     assert night.api.patch(night.path, json={"retention_days": None}).json()["retention_days"] is None
 
 

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from app.infra.smtp import SmtpMailer
 from app.outbound.contacts import set_contact
+from app.outbound.mail import Letterhead
 from app.outbound.outbox import Message, list_messages
 from app.outbound.sending import Outbound
 from app.settings import Settings
@@ -143,10 +144,8 @@ class Night:
 
     def sender(self) -> Outbound:
         mailer = SmtpMailer(f"smtp://{HOST}:{self.mail.port}")
-        return Outbound(
-            self.world.database, mailer, KEYS, "Shop <tickets@shop.example>", "https://shop.example", LOOPBACK,
-            self.clock,
-        )  # fmt: skip
+        head = Letterhead("Shop <tickets@shop.example>", "https://shop.example", KEYS)
+        return Outbound(self.world.database, mailer, head, LOOPBACK, self.clock)
 
     async def bought(self, email: str = "", quantity: int = 1) -> str:
         """An order that is paid; its buyer gave this address."""
