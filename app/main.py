@@ -194,6 +194,7 @@ ROUTES = [
     resource("/events/{slug}/draw", GET=draw.draw_page),
     resource("/resume/{slug}/{token}", GET=pages.resume_page, POST=pages.resume),
     resource("/orders/{order_id}", GET=pages.order_page),
+    resource("/orders/{order_id}/refund", POST=buyer_refunds.refund_form),
     resource("/orders/{order_id}/tickets", GET=ticket_pages.tickets_page),
     resource("/orders/{order_id}/tickets.pdf", GET=ticket_pages.tickets_pdf),
     resource("/orders/{order_id}/tickets/{ticket_id}", GET=ticket_pages.holder_page),

@@ -19,6 +19,7 @@ PAGE = 200
 MOST_LISTED = 100
 MOST_NAME = 64
 
+BUYER = "buyer"  # who asked, where it was not an organiser
 ASKED, DECLINED, DECIDED, BOOKED, VOID = "ASKED", "DECLINED", "DECIDED", "BOOKED", "VOID"
 
 
@@ -95,7 +96,7 @@ async def decide(database: Database, order_id: str, wanted: Wanted, who: str, ke
 
 async def ask(database: Database, order_id: str, wanted: Wanted, key: str) -> Request:
     """Writes down that a buyer asks for a refund. Raises as `decide` does."""
-    return await _write(database, order_id, wanted, "buyer", key, ASKED)
+    return await _write(database, order_id, wanted, BUYER, key, ASKED)
 
 
 async def _write(database: Database, order_id: str, wanted: Wanted, who: str, key: str, status: str) -> Request:
@@ -243,6 +244,16 @@ async def requests_of(database: Database, event_id: int, status: str, after: str
         (event_id, status, after, MOST_LISTED),
     )
     return [_request(row) for row in rows]
+
+
+async def asked_of(database: Database, order_id: str) -> Request | None:
+    """The refund that the buyer of an order asked for last, however it was answered."""
+    row = await database.fetch_one(
+        "SELECT * FROM refund_requests WHERE order_id = %s AND asked_by = %s"
+        " ORDER BY created_at DESC, id DESC LIMIT 1",
+        (order_id, BUYER),
+    )
+    return _request(row) if row else None
 
 
 async def follow(database: Database, older_than_seconds: float) -> list[RefundDecided]:

@@ -15,7 +15,8 @@ from app.units import iso
 from app.web.http import idempotency_key
 from app.web.problems import Problem, invalid
 
-Reason = Annotated[str, msgspec.Meta(max_length=200)]
+MOST_REASON = 200
+Reason = Annotated[str, msgspec.Meta(max_length=MOST_REASON)]
 
 
 class ReturnedLine(msgspec.Struct, forbid_unknown_fields=True):

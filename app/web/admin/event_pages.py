@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.infra.redis import NotReady
+from app.orders.refund_requests import ASKED, asked_of
 from app.organisers.access import Admin, rights_in
 from app.organisers.exports import EXPORTS
 from app.organisers.log import read_log
@@ -24,6 +25,7 @@ from app.web.admin.codes import codes_of
 from app.web.admin.events import settings_of
 from app.web.admin.orders import read_search, trouble_of
 from app.web.problems import Problem, invalid
+from app.web.refunding import shown as refund_shown
 from app.web.rendering import page
 from app.web.services import services_of
 
@@ -83,7 +85,9 @@ async def order_page(request: Request, admin: Admin) -> Response:
         "rights": rights_in(admin, event.id),
         "here": "Order",
     }
-    return page("admin/order.html", **shown, order=msgspec.to_builtins(life))
+    asked = await asked_of(services.database, life.order_id)
+    waits = msgspec.to_builtins(refund_shown(asked)) if asked and asked.status == ASKED else None
+    return page("admin/order.html", **shown, order=msgspec.to_builtins(life), asked=waits)
 
 
 @allowed("orders_view", page=True)
@@ -177,6 +181,7 @@ async def new_event_page(request: Request, admin: Admin) -> Response:
         "max_per_buyer": 4,
         "deposit_percent": None,
         "rest_due_days": None,
+        "refund_days": None,
         "skus": [],
     }
     if like:

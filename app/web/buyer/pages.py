@@ -1,5 +1,6 @@
 """The buyers' pages. Everything a page shows first is in its HTML; scripts only keep it true."""
 
+import secrets
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from app.sale.returning import look_again
 from app.sale.waiting_room import NotJoined, SaleClosed
 from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
+from app.web.buyer.refunds import refund_of
 from app.web.buyer.ticket_pages import good_tickets
 from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
@@ -154,6 +156,11 @@ async def order_page(request: Request) -> Response:
         "orders": [msgspec.to_builtins(order_facts(event, order, await link_of(request, order)))],
         "linked": buyer is None or buyer.id != order.buyer_id,
     }
-    tickets = await good_tickets(request, event, order) if order.status in BOUGHT else []
+    bought: dict[str, Any] = {}
+    if order.status in BOUGHT:
+        bought["tickets"] = await good_tickets(request, event, order)
+        bought["refund"] = "" if state["linked"] else await refund_of(services_of(request), event, order)
     link_query = f"?{request.url.query}" if "key" in request.query_params else ""
-    return _buyer_page(request, "buyer/order.html", state, tickets=tickets, link_query=link_query)
+    return _buyer_page(
+        request, "buyer/order.html", state, link_query=link_query, request_key=secrets.token_hex(16), **bought
+    )

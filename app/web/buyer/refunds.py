@@ -1,20 +1,37 @@
-"""A buyer asks for a refund; the organiser decides."""
+"""A buyer asks for a refund, by API and on the order's page; the organiser decides."""
+
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from app.infra.mysql import DatabaseUnavailable
 from app.orders import refund_requests
-from app.orders.refund_requests import may_ask
+from app.orders.lifecycle import Order
+from app.orders.refund_requests import ASKED, DECIDED, DECLINED, Wanted, may_ask
+from app.sale.catalog import Event
 from app.tokens import Buyer
 from app.units import now_ms
 from app.web.buying import order_of
 from app.web.callers import for_buyer
-from app.web.http import Json, read_json
-from app.web.problems import Problem
+from app.web.http import MAX_KEY, Json, read_body, read_json
+from app.web.problems import Problem, invalid
 from app.web.promises import REFUND_KEY, promise
-from app.web.refunding import REFUSALS, Reason, RefundRequested, ReturnedLines, key_of, refusal, shown, wanted_of
-from app.web.services import services_of
+from app.web.refunding import (
+    MOST_REASON,
+    REFUSALS,
+    Reason,
+    RefundRequested,
+    ReturnedLines,
+    key_of,
+    refusal,
+    shown,
+    wanted_of,
+)
+from app.web.services import Services, services_of
+
+ANSWERS = {ASKED: "asked", DECIDED: "granted", DECLINED: "declined"}
 
 
 class RefundWish(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,16 +53,43 @@ class RefundWish(msgspec.Struct, forbid_unknown_fields=True):
 )
 @for_buyer
 async def post_refund_request(request: Request, buyer: Buyer) -> Response:
-    services = services_of(request)
     order = await order_of(request, buyer)
-    event = await services.event_by_id(order.event_id)
     wish = await read_json(request, RefundWish, may_be_empty=True)
     wanted = wanted_of(wish.items, None, None, wish.reason)
+    asked = await _ask(request, order, wanted, key_of(request))
+    return Json(shown(asked), 202, {"Location": f"/api/v1/orders/{order.id}"})
+
+
+@for_buyer
+async def refund_form(request: Request, buyer: Buyer) -> Response:
+    """Asks for a refund of all that an order still has, from its page."""
+    order = await order_of(request, buyer)
+    form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=4)
+    key, reason = (form.get(name, [""])[0].strip() for name in ("request_key", "reason"))
+    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        raise invalid("request_key: as the page has it")
+    await _ask(request, order, Wanted(reason=reason[:MOST_REASON]), key)
+    return RedirectResponse(f"/orders/{order.id}", 303)
+
+
+async def _ask(request: Request, order: Order, wanted: Wanted, key: str) -> refund_requests.Request:
+    services = services_of(request)
+    event = await services.event_by_id(order.event_id)
     if refused := may_ask(order, event.refund_days, event.starts_at_ms, now_ms()):
         raise Problem("not_refundable", refused)
-    key = key_of(request)
     try:
-        asked = await refund_requests.ask(services.database, order.id, wanted, key)
+        return await refund_requests.ask(services.database, order.id, wanted, key)
     except REFUSALS as error:
         raise refusal(error) from None
-    return Json(shown(asked), 202, {"Location": f"/api/v1/orders/{order.id}"})
+
+
+async def refund_of(services: Services, event: Event, order: Order) -> str:
+    """What a paid order's page says of a refund: "may" (it be asked for), "asked", "granted", "declined" or ""."""
+    may = not may_ask(order, event.refund_days, event.starts_at_ms, now_ms())
+    try:
+        asked = (
+            await refund_requests.asked_of(services.database, order.id) if event.refund_days is not None else None
+        )
+    except DatabaseUnavailable:
+        return ""
+    return ANSWERS.get(asked.status if asked else "", "may" if may else "")

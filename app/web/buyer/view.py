@@ -238,10 +238,15 @@ def _yours_words(words: Words, order: Json | None) -> str:
     if not order:
         return words("yours", n=0, total="")
     total = words.money(order["total"], order["currency"])
-    if order["status"] != "PARTIALLY_REFUNDED":
-        return words("yours", n=sum(item["quantity"] for item in order["items"]), total=total)
-    refunded = sum(p["amount"] for p in order["payments"] if p["kind"] == "REFUND" and p["status"] == "REFUNDED")
-    return words("yours.partly", total=total, refunded=words.money(refunded, order["currency"]))
+    refunds = [p for p in order["payments"] if p["kind"] == "REFUND"]
+    refunded = sum(p["amount"] for p in refunds if p["status"] == "REFUNDED")
+    if order["status"] == "PARTIALLY_REFUNDED":
+        return words("yours.partly", total=total, refunded=words.money(refunded, order["currency"]))
+    if refunds:  # paid twice, or too much
+        back = sum(p["amount"] for p in refunds)
+        how = "refunded" if refunded == back else "refunding"
+        return words(f"yours.{how}", total=total, back=words.money(back, refunds[0]["currency"]))
+    return words("yours", n=sum(item["quantity"] for item in order["items"]), total=total)
 
 
 def view_of(state: Json, now_ms: int, words: Words) -> View:

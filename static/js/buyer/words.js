@@ -69,9 +69,13 @@ function reviewWords(order, nowMs) {
 function yoursWords(order) {
   const n = order?.items?.reduce((all, item) => all + item.quantity, 0) ?? 0;
   const total = order ? money(order.total, order.currency) : "";
-  if (order?.status !== "PARTIALLY_REFUNDED") return phrase("yours", { n, total });
-  const refunded = order.payments.filter((p) => p.kind === "REFUND" && p.status === "REFUNDED").reduce((all, p) => all + p.amount, 0);
-  return phrase("yours.partly", { total, refunded: money(refunded, order.currency) });
+  const refunds = (order?.payments ?? []).filter((p) => p.kind === "REFUND");
+  const sum = (some) => some.reduce((all, p) => all + p.amount, 0);
+  const refunded = sum(refunds.filter((p) => p.status === "REFUNDED"));
+  if (order?.status === "PARTIALLY_REFUNDED") return phrase("yours.partly", { total, refunded: money(refunded, order.currency) });
+  if (!refunds.length) return phrase("yours", { n, total });
+  const back = sum(refunds); // paid twice, or too much
+  return phrase(refunded === back ? "yours.refunded" : "yours.refunding", { total, back: money(back, refunds[0].currency) });
 }
 
 // Two people tell two orders apart by this, and one finds it in a mail, on a ticket and on the receipt.
