@@ -117,7 +117,7 @@ function showAtField(form, detail) {
   const control = name && controls(form).find((one) => one.name === name);
   if (!control) return false;
   control.setAttribute("aria-invalid", "true");
-  const line = Object.assign(document.createElement("p"), { className: "problem", textContent: phrase("problem", { detail: words.toUpperCase() + detail.slice(name.length + 3) }) });
+  const line = Object.assign(document.createElement("p"), { className: "problem", textContent: phrase("problem", { detail: `${words.toUpperCase()}${detail.slice(name.length + 3)}.` }) });
   line.dataset.atField = "";
   line.setAttribute("role", "alert");
   control.after(line);
