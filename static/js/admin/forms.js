@@ -107,7 +107,7 @@ async function send(form) {
   const then = form.dataset.then;
   if (then === "reload") location.reload();
   else if (then) location.assign(then.replace("{slug}", answer?.slug));
-  else if (changes(form) && answer.skus.length > $$("[data-row][data-id]", form).length) location.reload();
+  else if (changes(form) && String(answer.skus.map((sku) => sku.id)) !== String($$("[data-row][data-id]", form).map((row) => row.dataset.id))) location.reload(); // listed otherwise
   else settle(form, answer);
 }
 
