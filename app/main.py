@@ -23,6 +23,7 @@ from app.infra.epochs import refreshed_epochs
 from app.infra.kafka import open_producer
 from app.infra.mysql import open_database
 from app.infra.redis import open_redis
+from app.infra.traces import traced
 from app.live.hub import Hub
 from app.organisers.dashboard import Dashboard
 from app.organisers.log import AdminLog
@@ -363,7 +364,8 @@ def main() -> None:
     def serve(slot: int, parent: int) -> None:
         board.belong_to(slot)
         door = Door(limits, board)
-        Server(create_app(settings, door, draining, board, internal), listener, door, parent).run()
+        with traced("web"):
+            Server(create_app(settings, door, draining, board, internal), listener, door, parent).run()
 
     Keeper(board, draining, serve, partial(bury, board), listener.close).run()
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from app.infra.kafka import KafkaUnavailable
 from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import NotReady
+from app.infra.traces import traced
 from app.settings import BadSetting, Settings
 from app.watch.logs import log_as
 from app.watch.metrics import AWAY_TIMES, STEP_SECONDS
@@ -89,7 +90,7 @@ def run(work: Callable[[Settings, Stop], Awaitable[None]], needs: Collection[str
         sys.exit(2)
     log_as(settings.log_format, name)
     calm_collector()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with traced(name), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(work, settings))
 
 

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
 
+from app.infra import traces
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Producer:
         """Sends records and waits until all are confirmed. Raises KafkaUnavailable."""
         if not self._started:
             raise KafkaUnavailable("not connected yet")
+        began_ns = traces.began()
         try:
             async with asyncio.timeout(KAFKA_SECONDS):
                 sent = [
@@ -99,6 +101,9 @@ class Producer:
                 await asyncio.gather(*sent)
         except (KafkaError, TimeoutError) as error:
             raise KafkaUnavailable(str(error) or "no answer in time") from error
+        if traces.is_on() and topic is None:
+            for order_id, record in records:
+                traces.tell("send", order_id, began_ns, record, traces.REQUEST)
 
     async def stop(self) -> None:
         """Disconnects; what is not confirmed within the time limit is given up."""

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 from starlette.websockets import WebSocket
 
 from app.ids import instance
+from app.infra import traces
 from app.infra.board import Tally
 from app.infra.keys import HEARTBEAT, LIVE_PATTERN, event_of_key
 from app.infra.redis import NotReady
@@ -187,11 +188,15 @@ class Hub:
         match told:
             case news.Orders(orders):
                 for order in orders:
+                    began_ns = traces.began()
                     frame = order_frame(
                         order.order_id, order.status, order.version, order.total, order.expires_at_ms
                     )
-                    for socket in room.sockets.get(order.buyer, ()):
+                    for socket in (sockets := room.sockets.get(order.buyer, ())):
                         socket.tell_order(frame)
+                    if traces.is_on() and sockets:
+                        key, after = f"frame/{instance()}/{order.version}", f"news/{order.version}"
+                        traces.tell("frame", order.order_id, began_ns, key, after, sockets=len(sockets))
             case news.Admitted(buyers, numbers, expires_at_ms):
                 for buyer_id, number in zip(buyers, numbers, strict=True):
                     for socket in room.sockets.get(buyer_id, ()):

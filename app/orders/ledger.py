@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.ids import event_of, short_code
+from app.infra import traces
 from app.infra.mysql import Connection, Database, in_list
 from app.infra.redis import NotReady
 from app.orders.facts import (
@@ -27,6 +28,7 @@ from app.orders.facts import (
     OrderPlaced,
     PaymentSucceeded,
     RefundDecided,
+    encode,
 )
 from app.orders.figures import save_figures
 from app.orders.lifecycle import (
@@ -133,6 +135,7 @@ class Ledger:
 
     async def settle(self) -> None:
         """Makes Redis follow what was written. Raises RedisError; what is not settled stays for the next call."""
+        began_ns = traces.began()
         for refused, written in self._answers:
             await correct_answer(self._redis, refused, written)
         await self._end_doubtful()
@@ -146,6 +149,12 @@ class Ledger:
             if missing := await settle(self._redis, event_id, orders[event_id], entries[event_id]):
                 log.error("event %d: Redis does not know %d orders that take stock", event_id, missing)
                 self._to_repair.add(event_id)
+        if traces.is_on():
+            for order in self._unsettled.values():
+                version = order.version
+                traces.tell(
+                    "news", order.id, began_ns, f"news/{version}", f"ledger/{version}", status=order.status
+                )
         for event_id in self._to_repair:
             await request_repair(self._redis, event_id)
         self._answers.clear()
@@ -208,6 +217,7 @@ class Ledger:
                     self._unsettled[written.id] = written
 
     async def _write(self, by_order: dict[str, list[Fact]], *, rejecting: bool = False) -> None:
+        began_ns = traces.began()
         reclaiming = _Reclaiming(self._redis)
         async with self._database.transaction() as connection:
             known = await _load(connection, by_order)
@@ -224,6 +234,11 @@ class Ledger:
                 await self._also(connection, [(change.before, change.after) for change in changed])
             self._checkpoint("before commit")
         self._checkpoint("after commit")
+        if traces.is_on():
+            for change in changed:
+                facts, order = by_order[change.after.id], change.after
+                said = {"facts": " ".join(type(fact).__name__ for fact in facts), "status": order.status}
+                traces.tell("ledger", order.id, began_ns, f"ledger/{order.version}", encode(facts[-1]), **said)
         for change in changes:
             outbox = [f for f in by_order[change.after.id] if isinstance(f, OUTBOX_FACTS)]
             if change.after.status != UNKNOWN:

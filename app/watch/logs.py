@@ -18,7 +18,7 @@ from app.units import iso
 MOST_CHARACTERS: Final = 20_000  # of a trace; what is at its end says most
 _EVENT = re.compile(r"\bevent (\d{1,10})\b")
 _output = logging.StreamHandler(sys.stdout)
-_QUIET: Final = {"aiokafka": logging.ERROR, "httpx": logging.WARNING}
+_QUIET: Final = {"aiokafka": logging.ERROR, "httpx": logging.WARNING, "opentelemetry": logging.ERROR}
 
 
 class JsonLines(logging.Formatter):

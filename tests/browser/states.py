@@ -107,6 +107,10 @@ def unfold(page: Page) -> None:
     page.locator("summary").locator("visible=true").first.click()
 
 
+def unfold_refund(page: Page) -> None:
+    page.get_by_test_id("refund").locator("summary").click()
+
+
 def hand_on(page: Page) -> None:
     unfold(page)
     page.get_by_test_id("hand-on").first.click()
@@ -167,6 +171,12 @@ class World:
             ticket = client.get(f"/orders/{order_id}/tickets").json()[-1]["ticket_id"]
             key = {"Idempotency-Key": new_id()}
             return str(client.post(f"/orders/{order_id}/tickets/{ticket}/handover", headers=key).json()["link"])
+
+    def ask_for_a_refund(self, token: str, order_id: str) -> None:
+        """As its buyer."""
+        with api(self.stack, token) as client:
+            asked = client.post(f"/orders/{order_id}/refund-requests", json={"reason": "I broke a leg"})
+        assert asked.status_code == httpx.codes.ACCEPTED, asked.text
 
     def mailed(self, order_id: str) -> str:
         """The address of what was mailed about an order, on a machine without a mail server."""
@@ -246,14 +256,16 @@ class World:
 
     def bought(self) -> Iterator[State]:
         """What orders come to."""
-        sale = self.sale(pass_ttl=3_600, hold_ttl=3_600, starts_at="2027-06-01T20:00+01:00", venue="Harbour Hall")
+        sale = self.sale(
+            pass_ttl=3_600, hold_ttl=3_600, refund_days=7, starts_at="2027-06-01T20:00+01:00", venue="Harbour Hall"
+        )
         at = f"/events/{sale.slug}"
         client, token, placed = self.holding(sale)
         client.put(f"/orders/{placed}/contact", json={"email": f"kim+{placed}@example.com"})
         pay(client, placed)
         until_status(client, placed, "CONFIRMED")
         yield State("confirmed", at, token, "confirmed")
-        yield State("ticket", f"/orders/{placed}", token, "confirmed")
+        yield State("ticket", f"/orders/{placed}", token, "confirmed", after=unfold_refund)
         yield State("tickets", f"/orders/{placed}/tickets", token)
         yield State("mail", "/development/mail")
         yield State("a mail", self.mailed(placed))
@@ -264,6 +276,8 @@ class World:
         yield State("deposit paid", f"/orders/{placed}", token, "held")
         token, placed = self.paid(sale, "succeed", "CONFIRMED")
         yield State("handed on", f"/orders/{placed}/tickets", token, after=hand_on)
+        self.ask_for_a_refund(token, placed)
+        yield State("refund asked for", f"/orders/{placed}", token, "confirmed")
         yield State("somebody's ticket", self.ticket_for_somebody(token, placed))
         token, placed = self.paid(sale, "wrong_amount", "REVIEW")
         yield State("review", at, token, "review")
@@ -276,8 +290,8 @@ class World:
 
     def organising(self) -> Iterator[State]:
         """The organiser's pages, and those that are nobody's."""
-        sale = self.sale()
-        self.paid(sale, "succeed", "CONFIRMED")
+        sale = self.sale(refund_days=7)
+        self.ask_for_a_refund(*(asked := self.paid(sale, "succeed", "CONFIRMED")))
         _, odd = self.paid(sale, "wrong_amount", "REVIEW")
         admin = self.stack.run["admin"]
         credentials = {"user": admin["user"], "password": admin["password"]}
@@ -296,6 +310,7 @@ class World:
             yield State(page, f"{at}/{page}", admin=session)
         yield State("a buyer's data", f"{at}/buyers?q={odd}", admin=session)
         yield State("an order", f"/admin/orders/{odd}", admin=session)
+        yield State("an order to refund", f"/admin/orders/{asked[1]}", admin=session)
         yield State("new event", "/admin/new", admin=session)
         yield State("account", "/admin/account", admin=session)
         yield State("sales", "/admin", admin=session)

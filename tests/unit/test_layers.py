@@ -14,11 +14,7 @@ ROOMS = ("buyer", "admin")
 def imports_of(path: Path) -> Iterator[str]:
     """The modules a file imports; `from app.web import http` counts as app.web.http."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from _imports(node)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -41,3 +37,22 @@ def test_what_handlers_share_knows_no_handler() -> None:
 def test_what_is_told_live_knows_nothing_of_the_web() -> None:
     for path in (ROOT / "app" / "live").glob("*.py"):
         assert not {name for name in imports_of(path) if name.startswith("app.web")}, path.name
+
+
+def test_only_what_sends_traces_knows_the_library_and_is_loaded_where_they_are_wanted() -> None:
+    exporter = ROOT / "app" / "infra" / "otlp.py"
+    for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "workers").glob("*.py")]:
+        at_once = {name for node in ast.parse(path.read_text()).body for name in _imports(node)}
+        if path != exporter:
+            assert not {name for name in at_once if name.startswith(("opentelemetry", "app.infra.otlp"))}, (
+                path.name
+            )
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    """What a statement by itself imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.ids import ORDER_ID, derived_id, new_id, short_code
+from app.infra import traces
 from app.infra.redis import NotReady
 from app.live.shapes import (
     CanceledOrder,
@@ -210,6 +211,7 @@ async def extend_pass(request: Request, buyer: Buyer) -> Response:
 )
 @for_buyer
 async def place_order(request: Request, buyer: Buyer) -> Response:
+    began_ns = traces.began()
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     check_not_over(event)
@@ -236,6 +238,7 @@ async def place_order(request: Request, buyer: Buyer) -> Response:
         )
     except Refused as refused:
         raise refusal_of(refused) from None
+    traces.tell("place order", hold.order_id, began_ns, traces.REQUEST, event=event.slug)
     return Json(
         HeldOrder(
             hold.order_id,
