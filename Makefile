@@ -30,7 +30,7 @@ test: $(READY) ## format, lint, types and tests, against real servers; the slowe
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest $(BOTH) -m "not slow"
 
-test-slow: $(READY) ## the proofs that take half a minute or more each
+test-slow: $(READY) ## the proofs that take ten seconds or more each
 	$(VENV)/bin/python -m stack install --browser
 	$(VENV)/bin/pytest $(BOTH) -m slow
 

@@ -3,6 +3,7 @@
 import json
 from contextlib import ExitStack
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_pages import expect_state, press
@@ -12,6 +13,7 @@ from tests.world.stack import Stack
 from tests.world.waiting import until
 
 
+@pytest.mark.slow
 def test_a_buyer_checks_the_draw_in_the_browser_and_a_forged_list_is_seen(page: Page, stack: Stack) -> None:
     sale = make_event(stack.env, opens_in=600, rate=1, room=1)
     page.goto(f"{stack.web}/events/{sale.slug}")

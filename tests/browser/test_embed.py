@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_pages import close
@@ -43,6 +44,7 @@ def shop(pages: dict[str, str]) -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_a_page_of_another_site_waits_with_its_buyer_and_gets_the_pass(page: Page, stack: Stack) -> None:
     pages = {"policy": f"default-src 'none'; script-src {stack.web}; connect-src {stack.web}"}
     with shop(pages) as origin, api(stack) as first:

@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE
@@ -13,6 +14,7 @@ from tests.world.stack import Stack
 from tests.world.waiting import until
 
 
+@pytest.mark.slow
 def test_without_any_script_the_page_has_the_place_and_a_strangers_page_is_everybodys(
     browser: Browser, stack: Stack
 ) -> None:

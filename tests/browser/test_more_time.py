@@ -1,5 +1,6 @@
 """In the last minute there is a button for more time, once, for choosing and for paying."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_pages import close, expect_state, join_and_come_in, press, reserve_two
@@ -7,6 +8,7 @@ from tests.world.buyers import make_event
 from tests.world.stack import Stack
 
 
+@pytest.mark.slow
 def test_a_buyer_gets_more_time_once_to_choose_and_once_to_pay(page: Page, stack: Stack) -> None:
     sale = make_event(stack.env, pass_ttl=58, hold_ttl=58)
     join_and_come_in(page, stack, sale)

@@ -1,5 +1,6 @@
 """A link to an order in a browser that never heard of the buyer."""
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_pages import expect_state, join_and_come_in, press, reserve_two
@@ -7,6 +8,7 @@ from tests.world.buyers import make_event
 from tests.world.stack import Stack
 
 
+@pytest.mark.slow
 def test_the_link_to_a_ticket_shows_it_to_whoever_has_it(page: Page, browser: Browser, stack: Stack) -> None:
     sale = make_event(stack.env, "Floor:4500:20")
     join_and_come_in(page, stack, sale)

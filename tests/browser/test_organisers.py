@@ -231,6 +231,7 @@ def test_two_organisers_at_once_and_controls_that_count_at_once(
     assert_sound(stack.env, sale)
 
 
+@pytest.mark.slow
 def test_an_owner_invites_somebody_gives_them_another_role_and_removes_them(
     context: BrowserContext, browser: Browser, stack: Stack, slug: str
 ) -> None:

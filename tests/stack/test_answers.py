@@ -5,6 +5,7 @@ import uuid
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from tests.world.buyers import Sale, api, assert_sound, come_in, make_event, order, until_status
 from tests.world.commands import ticketcraze
@@ -42,6 +43,7 @@ def test_the_answer_stays_when_everything_is_sold_out(stack: Stack) -> None:
     assert_sound(stack.env, sale)
 
 
+@pytest.mark.slow
 def test_the_answer_stays_after_redis_and_the_web_process_were_killed(stack: Stack) -> None:
     sale = make_event(stack.env, "Floor:4500:5")
     with api(stack) as client:

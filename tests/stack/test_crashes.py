@@ -33,11 +33,11 @@ from tests.world.waiting import until
 ORDERS = 12
 LIMIT_SECONDS = 40
 STEPS = [
-    ("relay", "before send"),
     ("relay", "after send"),
-    ("ledger", "before commit"),
     ("ledger", "after commit"),
-    ("ledger", "before offset commit"),
+    pytest.param("relay", "before send", marks=pytest.mark.slow),
+    pytest.param("ledger", "before commit", marks=pytest.mark.slow),
+    pytest.param("ledger", "before offset commit", marks=pytest.mark.slow),
 ]
 
 

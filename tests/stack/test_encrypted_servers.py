@@ -197,6 +197,7 @@ async def use_kafka(of: Settings) -> None:
         assert (await orders_log.lag())[0] == 1
 
 
+@pytest.mark.slow
 def test_kafka(certificates: Certificates, tmp_path: Path) -> None:
     port = free_port()
     configuration = tmp_path / "server.properties"

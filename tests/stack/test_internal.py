@@ -31,6 +31,7 @@ def world(stack: Stack) -> dict[str, str]:
     return {"ENVIRONMENT": "production", "PUBLIC_URL": "https://tickets.example", **SECRETS}
 
 
+@pytest.mark.slow
 def test_the_internal_port_has_the_figures_and_the_public_one_of_production_does_not(
     stack: Stack, world: dict[str, str]
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 
 import httpx
+import pytest
 import redis
 
 from app.infra.redis import open_redis
@@ -102,6 +103,7 @@ def test_pages_are_told_the_new_ends_after_a_pause(stack: Stack, env: dict[str, 
             told += frames_until(socket, lambda frame: True)
 
 
+@pytest.mark.slow
 def test_a_closed_sale_is_cleared_out_of_redis_and_the_books_keep_it(stack: Stack, env: dict[str, str]) -> None:
     sale = make_event(env)
     with api(stack) as client, api(stack) as stranger:
@@ -132,6 +134,7 @@ def test_a_closed_sale_is_cleared_out_of_redis_and_the_books_keep_it(stack: Stac
     assert_sound(env, sale)
 
 
+@pytest.mark.slow
 def test_without_mysql_buyers_come_in_and_lobbies_are_drawn(stack: Stack) -> None:
     """Once nobody was let in anywhere for 42 s, since one sale was due to open and its secret is in the books."""
     with apart(stack) as own:

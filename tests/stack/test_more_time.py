@@ -75,6 +75,7 @@ def test_a_hold_gets_more_time_once_and_the_books_follow(shop: OpenSale) -> None
     assert extend(buyer.client, path)[1]["code"] == "not_extendable"
 
 
+@pytest.mark.slow
 def test_an_extended_hold_lapses_at_its_new_end_and_not_before(stack: Stack) -> None:
     with ExitStack() as closing:
         shop = OpenSale(stack, make_event(stack.env, hold_ttl=2), closing)

@@ -36,7 +36,7 @@ class Bought:
             return stranger.request(method, f"/orders/{self.order_id}{path}", params={"key": key or self.key})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bought(stack: Stack, env: dict[str, str]) -> Iterator[Bought]:
     sale = make_event(env)
     with api(stack) as buyer:

@@ -306,7 +306,7 @@ class Night(RuleBasedStateMachine):
         return refused_minor - sum(p.amount_minor for p in of_charge if p.id.startswith("again"))
 
 
-Night.TestCase.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
+Night.TestCase.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=12, deadline=None)
 TestNight = Night.TestCase
 
 

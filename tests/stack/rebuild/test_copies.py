@@ -20,6 +20,7 @@ async def ask(world: World, key: str) -> Hold:
     return await reserve(world.redis, world.event.id, BUYER, key, [(world.sku, 1)], 1_000, 20, copies=1)
 
 
+@pytest.mark.slow
 def test_no_hold_is_told_of_before_a_replica_has_it(env: dict[str, str], server: OwnRedis) -> None:
     async def story(world: World) -> None:
         await world.redis.zadd(world.key("passes"), {BUYER: now_ms() + 600_000})

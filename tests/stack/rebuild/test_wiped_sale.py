@@ -75,6 +75,7 @@ def test_a_crowd_buys_on_after_redis_was_wiped(stack: Stack) -> None:
     assert not ends["timed_out"], "every order that was answered came to something"
 
 
+@pytest.mark.slow
 def test_places_orders_and_pages_are_back_within_half_a_minute(stack: Stack) -> None:
     with (
         redis_server() as server,

@@ -19,6 +19,7 @@ def used(room: Room) -> int:
     return int(info["used_memory_dataset"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["open", "scheduled"])
 def test_a_buyer_who_waits_costs_little(room: Room, state: str) -> None:
     room.open(state=state)
