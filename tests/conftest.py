@@ -5,10 +5,12 @@ TEST_STACK names the folder of a stack that runs already, for those who run one 
 
 import os
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from httpx._transports import default as transports
 from hypothesis import settings
 
 from tests.world.machine import ROOT
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 settings.register_profile("any machine", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("any machine")
+# Each client of httpx reads all authorities of the web anew, for 30 ms, though ours only speak to this machine.
+transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
