@@ -115,7 +115,7 @@ def ends_in_turn(host: Host) -> None:
     while answers(f"{host.url}/healthz"):
         pass
     assert not all(map(is_alive, serving)), "somebody was refused though nobody had ended"
-    until(lambda: not host.keeper.runs())
+    until(lambda: not host.keeper.runs(), 30, "the end of the keeper")
     assert not any(map(is_alive, serving))
 
 
