@@ -66,7 +66,7 @@ class Books:
 
     async def clear(self) -> None:
         """As if there had been no orders."""
-        for table in ("order_items", "orders", "payments"):
+        for table in ("order_items", "orders", "payments", "late_charges"):
             await self.database.execute(f"DELETE FROM {table}")  # noqa: S608  # constants
         await self.database.execute("DELETE FROM inventory_audit WHERE reason <> 'CAPACITY'")
         await self.database.execute("UPDATE skus SET held = 0, sold = 0")
