@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from app.infra import scripts
 from app.infra.keys import key, keys, live_channel, order_key
+from app.infra.redis import connection_pool
 from app.orders.lifecycle import Order
 from app.orders.reservations import Hold, due_holds, parse_items, reserve, settle
 from app.sale import admission, draw, presence, waiting_room
@@ -29,7 +30,7 @@ class Room:
     def __init__(self, url: str) -> None:
         self.url = url
         self._runner = asyncio.Runner()
-        self.redis = Redis.from_url(url, decode_responses=True)
+        self.redis = Redis(connection_pool=connection_pool(url))
         self.event_id = next(_event_ids)
         self._keys = itertools.count()
 
@@ -40,7 +41,7 @@ class Room:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.run(cast(Coroutine[Any, Any, bool], self.redis.flushdb()))
-        self.run(self.redis.aclose())
+        self.run(self.redis.connection_pool.aclose())
         self._runner.close()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
