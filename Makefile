@@ -5,8 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
-# Three test processes on two cores, since much of a test is waiting; each has a stack of its own, and a file stays whole.
-BOTH := -n 3 --dist loadfile --no-loadscope-reorder
+# Two test processes, each with a stack of its own; the tests of a file stay together.
+BOTH := -n 2 --dist loadfile --no-loadscope-reorder
 # Modules are compiled once and not by each of hundreds of processes, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
