@@ -218,9 +218,9 @@ class Reconciler:
         at, last = to_datetime(since_ms), ""
         while rows := await self._database.fetch_all(
             "SELECT id, order_id, kind, status, transaction_id, amount, currency, created_at FROM payments"
-            " WHERE provider = %s AND created_at <= %s AND (created_at > %s OR (created_at = %s AND id > %s))"
+            " WHERE provider = %s AND created_at BETWEEN %s AND %s AND (created_at > %s OR id > %s)"
             " ORDER BY created_at, id LIMIT %s",
-            (provider, to_datetime(until_ms), at, at, last, PAGE),
+            (provider, at, to_datetime(until_ms), at, last, PAGE),
         ):
             at, last = rows[-1]["created_at"], rows[-1]["id"]
             charges = [row for row in rows if (row["kind"], row["status"]) == ("CHARGE", "COMPLETED")]
@@ -265,9 +265,9 @@ async def _touched(database: Database, since_ms: int, until_ms: int) -> AsyncIte
     """The ids of orders that the ledger wrote in this time, page by page, in the order of writing."""
     at, last = to_datetime(max(since_ms, 0)), ""
     while rows := await database.fetch_all(
-        "SELECT id, updated_at FROM orders WHERE (updated_at > %s OR (updated_at = %s AND id > %s))"
-        " AND updated_at <= %s ORDER BY updated_at, id LIMIT %s",
-        (at, at, last, to_datetime(until_ms), PAGE),
+        "SELECT id, updated_at FROM orders WHERE updated_at BETWEEN %s AND %s AND (updated_at > %s OR id > %s)"
+        " ORDER BY updated_at, id LIMIT %s",
+        (at, to_datetime(until_ms), at, last, PAGE),
     ):
         at, last = rows[-1]["updated_at"], rows[-1]["id"]
         yield [row["id"] for row in rows]

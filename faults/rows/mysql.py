@@ -73,7 +73,7 @@ ROWS = (
     row("mysql-commits-unheard", "five COMMITs happen, and their answers are lost", lose_commits),
     row("mysql-stopped", "MySQL: SIGSTOP for 12 s", pause, of="mysql", seconds=12),
     row("mysql-down", "MySQL is down for 60 s", take_down, of="mysql", seconds=60),
-    row("mysql-read-only", "MySQL read-only for 8 s", read_only, quick=True, seconds=8),
+    row("mysql-read-only", "MySQL read-only for 8 s", read_only, seconds=8),
     row("mysql-connections-killed", "every connection to MySQL killed, ten times", kill_connections),
     row("mysql-rows-locked", "the stock's rows locked for 6 s", lock_rows),
     row("mysql-deadlocks", "deadlocks with the ledger, a dozen times", deadlocks),

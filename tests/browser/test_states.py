@@ -133,7 +133,9 @@ def in_view(page: Page, selector: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "window", [PHONE, SMALL, LANDSCAPE, ZOOMED, DESKTOP], ids=lambda w: f"{w['width']}x{w['height']}"
+    "window",
+    [SMALL, *(pytest.param(window, marks=pytest.mark.slow) for window in (PHONE, LANDSCAPE, ZOOMED, DESKTOP))],
+    ids=lambda w: f"{w['width']}x{w['height']}",
 )
 def test_the_place_and_the_ticket_are_in_view(
     stack: Stack, states: list[State], context: BrowserContext, window: ViewportSize

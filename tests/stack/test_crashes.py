@@ -33,9 +33,9 @@ from tests.world.waiting import until
 ORDERS = 12
 LIMIT_SECONDS = 40
 STEPS = [
-    ("relay", "after send"),
     ("ledger", "after commit"),
     pytest.param("relay", "before send", marks=pytest.mark.slow),
+    pytest.param("relay", "after send", marks=pytest.mark.slow),
     pytest.param("ledger", "before commit", marks=pytest.mark.slow),
     pytest.param("ledger", "before offset commit", marks=pytest.mark.slow),
 ]

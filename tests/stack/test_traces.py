@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from websockets.sync.client import ClientConnection, connect
 
@@ -78,6 +79,7 @@ def ways(spans: list[Span]) -> set[tuple[str, ...]]:
     return {way(span) for span in list(by_id.values())}
 
 
+@pytest.mark.slow
 def test_an_order_is_one_trace_from_the_request_over_fact_and_ledger_to_the_frame(stack: Stack) -> None:
     wanted = {
         ("web: place order", f"{sender}: send", "ledger: ledger", "ledger: news", "web: frame")

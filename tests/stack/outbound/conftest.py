@@ -164,7 +164,9 @@ class Night:
             await outbound.settled()
 
     async def messages(self, **which: Any) -> list[Message]:
-        return await list_messages(self.world.database, **which)
+        """Those of the world's sale."""
+        found = await list_messages(self.world.database, **which)
+        return [message for message in found if message.event_id == self.world.event.id]
 
     async def verified(self) -> None:
         failing = await self.world.failing()

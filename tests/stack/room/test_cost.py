@@ -19,6 +19,8 @@ from app.sale import admission, draw, presence, waiting_room
 from app.watch.verify.stock import read_sale
 from tests.world.room import SECRET, SKU, Room
 
+pytestmark = pytest.mark.slow
+
 MANY = 200_000
 ROUNDS = 7
 MOST_MICROSECONDS = 5_000
@@ -131,10 +133,7 @@ def test_passes_that_end_all_at_once_are_taken_back_in_slices(crowded: Room) -> 
 
 @pytest.mark.parametrize(
     "what",
-    [
-        *("join", "look", "leave", "rank_table", "mark_seen", "due_holds", "reserve"),
-        *(pytest.param(what, marks=pytest.mark.slow) for what in ("settle", "verify")),
-    ],
+    ["join", "look", "leave", "rank_table", "mark_seen", "due_holds", "reserve", "settle", "verify"],
 )
 def test_whatever_buyers_and_workers_do_takes_no_longer(crowded: Room, what: str) -> None:
     redis, event_id, names = crowded.redis, crowded.event_id, itertools.count()
@@ -186,7 +185,6 @@ async def hold_and_settle(room: Room, *, settles: bool) -> None:
 _shoppers = itertools.count(MANY - 50_000)
 
 
-@pytest.mark.slow
 def test_a_lobby_of_two_hundred_thousand_is_drawn_without_a_command_of_five_milliseconds(redis_url: str) -> None:
     """Once Redis and admission stood still for 1.6 s with 100,000 and 16 s with a million."""
     with Room(redis_url) as room:
@@ -201,7 +199,6 @@ def test_a_lobby_of_two_hundred_thousand_is_drawn_without_a_command_of_five_mill
         check(room.run(microseconds(room.redis, act, rounds=1, largest=MANY // draw.CHUNK)))
 
 
-@pytest.mark.slow
 def test_letting_buyers_in_goes_on_while_another_sale_draws(redis_url: str) -> None:
     with Room(redis_url) as room:
         room.open(state="scheduled")
