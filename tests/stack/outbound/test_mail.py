@@ -283,7 +283,7 @@ def test_what_ended_long_ago_is_forgotten_with_its_attempts(tell: Tell) -> None:
         await night.send()
         [message] = await night.messages()
         assert await forget(night.world.database, night.clock()) == 0
-        assert await forget(night.world.database, night.clock() + KEPT_MS + 1) == 1
+        assert await forget(night.world.database, night.clock() + KEPT_MS + 1) >= 1
         assert await attempts_of(night.world.database, message.id) == []
         assert await night.messages() == []
 
