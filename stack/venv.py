@@ -31,7 +31,8 @@ def main() -> int:
                 install(console, ["python3-venv"])
             command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
             run_step(console, "making the virtual environment", command, "")
-        pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        # Modules are compiled as they are needed: of all that is installed, most never are.
+        pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile"]
         command = [*pip, "--require-hashes", "-r", "requirements.lock"]
         run_step(console, "installing Python packages", command, "Is the package index within reach?")
         # What it needs is there, and each file of it was checked: nothing else may be fetched.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.world.stack import Stack
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, max_examples=50)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("any machine")
 # Each client of httpx reads all authorities of the web anew, for 30 ms, though ours only speak to this machine.
