@@ -98,9 +98,13 @@ def read_time(request: Request, name: str) -> int | None:
 
 def idempotency_key(request: Request) -> str:
     """The Idempotency-Key. Raises Problem `invalid`."""
-    key = request.headers.get("idempotency-key", "")
+    return checked_key("Idempotency-Key", request.headers.get("idempotency-key", ""))
+
+
+def checked_key(name: str, key: str) -> str:
+    """A key that a header or a form's field of this name has. Raises Problem `invalid`."""
     if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        raise invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable ASCII characters are needed")
+        raise invalid(f"{name}: 1 to {MAX_KEY} printable ASCII characters are needed")
     return key
 
 

@@ -1,7 +1,5 @@
 """A buyer asks for a refund, by API and on the order's page; the organiser decides."""
 
-from urllib.parse import parse_qs
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,8 +13,8 @@ from app.tokens import Buyer
 from app.units import now_ms
 from app.web.buying import order_of
 from app.web.callers import for_buyer
-from app.web.http import MAX_KEY, Json, read_body, read_json
-from app.web.problems import Problem, invalid
+from app.web.http import Json, checked_key, read_form, read_json
+from app.web.problems import Problem
 from app.web.promises import REFUND_KEY, promise
 from app.web.refunding import (
     MOST_REASON,
@@ -64,11 +62,9 @@ async def post_refund_request(request: Request, buyer: Buyer) -> Response:
 async def refund_form(request: Request, buyer: Buyer) -> Response:
     """Asks for a refund of all that an order still has, from its page."""
     order = await order_of(request, buyer)
-    form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=4)
-    key, reason = (form.get(name, [""])[0].strip() for name in ("request_key", "reason"))
-    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        raise invalid("request_key: as the page has it")
-    await _ask(request, order, Wanted(reason=reason[:MOST_REASON]), key)
+    form = await read_form(request, dict[str, str])
+    reason = form.get("reason", "").strip()[:MOST_REASON]
+    await _ask(request, order, Wanted(reason=reason), checked_key("request_key", form.get("request_key", "")))
     return RedirectResponse(f"/orders/{order.id}", 303)
 
 

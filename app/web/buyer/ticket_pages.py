@@ -2,7 +2,6 @@
 
 import secrets
 from typing import Any
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from app.tickets.reading import Ticket, find_ticket, tickets_of
 from app.web.buyer.tickets import hand_on_as_asked, holder_link, is_holder, ticket_facts
 from app.web.buying import order_id_of, readable_order
 from app.web.callers import visitor
-from app.web.http import MAX_KEY, read_body
+from app.web.http import checked_key, read_form
 from app.web.problems import Problem
 from app.web.rendering import buyers_page, qr
 from app.web.services import services_of
@@ -144,12 +143,9 @@ async def calendar_file(request: Request) -> Response:
 
 async def hand_on_form(request: Request) -> Response:
     """Hands a ticket on, and shows the link for whoever gets it: this once."""
-    form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=4)
-    request_key = form.get("request_key", [""])[0]
-    if not (1 <= len(request_key) <= MAX_KEY and request_key.isascii() and request_key.isprintable()):
-        raise Problem("invalid", "request_key: as the page has it")
+    form = await read_form(request, dict[str, str])
     services = services_of(request)
-    ticket = await hand_on_as_asked(request, request_key)
+    ticket = await hand_on_as_asked(request, checked_key("request_key", form.get("request_key", "")))
     event = await services.event_by_id(ticket.event_id)
     return buyers_page(
         request,

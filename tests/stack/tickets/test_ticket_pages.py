@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 
 from tests.stack.tickets.conftest import Shop
 from tests.stack.tickets.test_tickets import hand_on
@@ -57,6 +58,16 @@ def test_a_ticket_is_handed_on_by_a_form_without_any_script(shop: Shop) -> None:
     pdf = link.replace("?key=", "/ticket.pdf?key=")
     assert look(shop.stack, pdf).content[:5] == b"%PDF-"
     assert look(shop.stack, link[:-1] + "!").status_code == httpx.codes.FORBIDDEN
+
+
+@pytest.mark.parametrize("fields", [{}, {"request_key": "\u00e9"}, {str(n): "x" for n in range(30)}], ids=len)
+def test_a_form_that_no_page_has_is_refused(shop: Shop, fields: dict[str, str]) -> None:
+    """Once the fifth field was an error of ours."""
+    bought = shop.bought()
+    order = f"{shop.stack.web}/orders/{bought.order_id}"
+    for form in (f"{order}/tickets/{bought.tickets()[0]['ticket_id']}/handover", f"{order}/refund"):
+        answer = httpx.post(form, data=fields, cookies=bought.buyer.cookies, trust_env=False)
+        assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY, form
 
 
 def test_a_holders_link_shows_its_own_ticket_alone(shop: Shop) -> None:
