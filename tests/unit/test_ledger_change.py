@@ -78,7 +78,7 @@ def test_a_reclaim_that_the_last_guard_refuses_moves_nothing() -> None:
     assert (change.after.status, moved(change)) == ("REJECTED", [])
 
 
-@settings(max_examples=settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(histories(), st.data())
 def test_however_facts_fall_into_batches_the_audit_is_what_the_order_claims(
     history: list[tuple[Fact, bool | None]], data: st.DataObject
