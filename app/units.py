@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 CENT = Decimal("0.01")
-DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 EPOCH = datetime(1970, 1, 1)
 # All of them have two decimals, as DECIMAL(12,2) and "minor units / 100" take for granted.
 CURRENCIES = frozenset({"AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "SEK", "USD"})
@@ -54,6 +56,11 @@ def optional_datetime(at_ms: int | None) -> datetime | None:
 def to_ms(at: datetime) -> int:
     """A naive UTC datetime from MySQL to milliseconds."""
     return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def optional_ms(at: datetime | None) -> int | None:
+    """The same of a time that may not be set."""
+    return None if at is None else to_ms(at)
 
 
 def iso(at_ms: int) -> str:

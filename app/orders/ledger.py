@@ -48,7 +48,7 @@ from app.orders.numbering import number_receipts
 from app.orders.reading import held_order, read_orders, read_payments
 from app.orders.rebuild import request_repair
 from app.orders.reservations import correct_answer, reclaim, settle
-from app.units import now_ms, to_datetime, to_decimal, to_ms
+from app.units import now_ms, optional_ms, to_datetime, to_decimal
 
 log = logging.getLogger(__name__)
 
@@ -314,9 +314,7 @@ async def _load_terms(connection: Connection, by_order: dict[str, list[Fact]]) -
     if not event_ids:
         return {}
     return {
-        row["id"]: Terms(
-            row["deposit_percent"], row["rest_due_days"], to_ms(row["starts_at"]) if row["starts_at"] else None
-        )
+        row["id"]: Terms(row["deposit_percent"], row["rest_due_days"], optional_ms(row["starts_at"]))
         for row in await connection.fetch_all(
             "SELECT id, deposit_percent, rest_due_days, starts_at FROM events"  # noqa: S608
             f" WHERE deposit_percent IS NOT NULL AND id IN {in_list(event_ids)}",

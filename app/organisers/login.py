@@ -23,11 +23,11 @@ from app.organisers.accounts import (
 from app.organisers.factors import check_factor
 from app.organisers.log import AdminLog, Deed
 from app.organisers.sessions import Sessions
+from app.units import MINUTE_MS
 
 log = logging.getLogger(__name__)
 
 MOST_NAME = 64  # letters
-MINUTE_MS = 60_000
 BY_DEVICE = (10, 5 * MINUTE_MS)  # tries, and after which time they begin anew
 BY_NAME_AND_ADDRESS = (10, 5 * MINUTE_MS)
 BY_ADDRESS = (30, 5 * MINUTE_MS)

@@ -13,9 +13,8 @@ from msgspec import Struct
 from app.infra.mysql import Database
 from app.live.shapes import Money, Time
 from app.organisers.snapshot import OrganiserState, Snapshot
-from app.units import now_ms, to_datetime, to_ms
+from app.units import HOUR_MS, now_ms, to_datetime, to_ms
 
-HOUR_MS: Final = 3_600_000
 MOST_HOURS: Final = 14 * 24
 
 

@@ -8,10 +8,8 @@ import msgspec
 
 from app.ids import ID, new_id
 from app.infra.mysql import Connection, Database, in_list
-from app.units import to_datetime, to_ms
+from app.units import HOUR_MS, MINUTE_MS, optional_ms, to_datetime, to_ms
 
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
 GIVE_UP_MS: Final = 72 * HOUR_MS  # after it was written down
 LEASE_MS: Final = 2 * MINUTE_MS  # of a claim: longer than any attempt; then somebody else may try
 PAUSES_MS: Final = (
@@ -226,7 +224,7 @@ async def read_messages(connection: Connection, where: str, args: Sequence[Any])
             attempts=row["attempts"],
             created_at_ms=to_ms(row["created_at"]),
             next_at_ms=to_ms(row["next_at"]),
-            ended_at_ms=to_ms(row["ended_at"]) if row["ended_at"] else None,
+            ended_at_ms=optional_ms(row["ended_at"]),
             error=row["error"],
         )
         for row in rows

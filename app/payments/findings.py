@@ -34,7 +34,7 @@ from app.orders.refused import refused_of
 from app.orders.reservations import settle
 from app.payments.provider import PaymentNotice, PaymentProvider, fact_of
 from app.payments.reconciliation import FIRST_LOOK_BACK_MS
-from app.units import money_text, now_ms, to_datetime, to_decimal, to_minor, to_ms
+from app.units import money_text, now_ms, optional_ms, to_datetime, to_decimal, to_minor, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -339,7 +339,7 @@ def _finding(row: Row) -> Finding:
         reference=row["reference"],
         notice=msgspec.json.decode(row["notice"], type=PaymentNotice) if row["notice"] else None,
         found_at_ms=to_ms(row["found_at"]),
-        mended_at_ms=to_ms(row["mended_at"]) if row["mended_at"] else None,
+        mended_at_ms=optional_ms(row["mended_at"]),
     )
 
 

@@ -32,7 +32,7 @@ from app.sale.catalog import (
 from app.sale.gates.blocks import blocked_of
 from app.sale.gates.rules import NO_GATES, Gates, gates_of, text_of
 from app.sale.waiting_room import SaleClosed
-from app.units import now_ms, optional_datetime, to_datetime, to_decimal, to_minor, to_ms
+from app.units import now_ms, optional_datetime, optional_ms, to_datetime, to_decimal, to_minor, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -285,8 +285,8 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
                         row["sold"],
                         row["vat_percent"],
                         row["max_per_buyer"],
-                        to_ms(row["sells_from"]) if row["sells_from"] else None,
-                        to_ms(row["sells_until"]) if row["sells_until"] else None,
+                        optional_ms(row["sells_from"]),
+                        optional_ms(row["sells_until"]),
                     )
                 )
             for row in await connection.fetch_all(
@@ -318,14 +318,14 @@ async def _read_events(database: Database, where: str, args: Sequence[Any]) -> l
             epoch=row["epoch"],
             gates=gates_of(row["gates"]),
             blocked=blocked_of(row["blocked"]),
-            starts_at_ms=to_ms(row["starts_at"]) if row["starts_at"] else None,
-            doors_at_ms=to_ms(row["doors_at"]) if row["doors_at"] else None,
+            starts_at_ms=optional_ms(row["starts_at"]),
+            doors_at_ms=optional_ms(row["doors_at"]),
             venue=row["venue"],
             refund_days=row["refund_days"],
             retention_days=row["retention_days"],
             picture=row["picture"],
             provider=row["provider"],
-            called_off_at_ms=to_ms(row["called_off_at"]) if row["called_off_at"] else None,
+            called_off_at_ms=optional_ms(row["called_off_at"]),
             called_off_reason=row["called_off_reason"] or "",
             revision=row["revision"],
             overbooking_percent=row["overbooking_percent"],

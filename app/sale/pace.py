@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from math import ceil
 
+from app.units import MINUTE_MS
+
 STALE_MS = 10_000  # an admission that is silent for longer lets nobody in
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True)

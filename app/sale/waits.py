@@ -6,12 +6,13 @@ admit.lua counts each of them in one of some buckets, which are half as long aga
 from collections.abc import Mapping
 from math import ceil
 
+from app.units import MINUTE_MS
+
 WAITS = "waits:"  # what the names of the keys begin with, one a minute
 GROWTH = 1.5
 BUCKETS = 30  # the last one is everything above a day and a half
 MINUTES = 5  # that are told of
 KEPT_SECONDS = 600
-MINUTE_MS = 60_000
 
 
 def longest_seconds(bucket: int) -> int:

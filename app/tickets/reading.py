@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from app.infra.mysql import Connection, Database, Row
-from app.units import to_ms
+from app.units import optional_ms, to_ms
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def _ticket(row: Row) -> Ticket:
         issue=row["issue"],
         status=row["status"],
         issued_at_ms=to_ms(row["issued_at"]),
-        ended_at_ms=to_ms(row["ended_at"]) if row["ended_at"] else None,
+        ended_at_ms=optional_ms(row["ended_at"]),
         gate=row["gate"],
         use_key=row["use_key"],
     )

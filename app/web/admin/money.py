@@ -15,7 +15,7 @@ from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import Refused, request_cancel
 from app.organisers.access import Admin
-from app.units import MAX_MINOR, iso, now_ms
+from app.units import MAX_MINOR, now_ms, optional_iso
 from app.web.admin.access import allowed, record
 from app.web.buying import order_id_of
 from app.web.http import Json, read_json
@@ -266,7 +266,7 @@ async def _progress(request: Request) -> CallingOff:
     stands = await calling_off.progress(services.database, event.id)
     return CallingOff(
         slug=event.slug,
-        called_off_at=None if event.called_off_at_ms is None else iso(event.called_off_at_ms),
+        called_off_at=optional_iso(event.called_off_at_ms),
         orders=stands.orders,
         to_call_off=stands.to_call_off,
         refunds_pending=stands.refunds_pending,

@@ -12,8 +12,8 @@ from app.orders.facts import OrderCalledOff
 from app.organisers.privacy import erase_address
 from app.outbound.announcing import announce
 from app.outbound.contacts import MOST_CHANGES, TooManyChanges, set_contact
-from app.outbound.outbox import GIVE_UP_MS, HOUR_MS, KEPT_MS, attempts_of, counts, forget, resend
-from app.units import now_ms
+from app.outbound.outbox import GIVE_UP_MS, KEPT_MS, attempts_of, counts, forget, resend
+from app.units import HOUR_MS, now_ms
 from tests.stack.outbound.conftest import KEYS, Night, Story
 from tests.world.books import PRICE_MINOR, lapsed, paid, refund_asked, refunds_done
 
