@@ -18,6 +18,13 @@ JOINED = (200, {"token": "t", "status": "waiting"})
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
 
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses last no time that matters; that there is one is for the crowd's sake."""
+    monkeypatch.setattr("crowd.browser.FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("crowd.browser.RESTART_PAUSE_SECONDS", 0.02)
+
+
 class Server:
     """Gives these answers to requests, the last one again and again, and talks like this on websockets."""
 
