@@ -14,6 +14,7 @@ from app.live.shapes import Time
 from app.organisers.history import Point
 from app.sale.catalog import Event, hints
 from app.sale.events import create_event
+from app.sale.gates.rules import NO_GATES
 from app.units import iso, now_ms, to_datetime
 
 OPENS_IN_MS: Final = 5_000
@@ -82,6 +83,7 @@ async def begin(database: Database, redis: Redis, event: Event, slug: str, ticke
             provider="sandbox",
             deposit_percent=None,  # nor here
             rest_due_days=None,
+            gates=NO_GATES,  # the crowd has neither codes nor accounts
             called_off_at_ms=None,
             called_off_reason="",
         ),

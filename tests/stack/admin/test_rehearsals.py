@@ -17,6 +17,8 @@ def test_a_rehearsal_is_played_on_a_copy_once_at_a_time_and_has_a_verdict(
     stack: Stack, env: dict[str, str]
 ) -> None:
     sale, admin = make_event(env, "Floor:4500:4", opens_in=3_600, pass_ttl=5, hold_ttl=10), new_admin(env)
+    # Nobody of the crowd has a code, so the copy must not ask for one.
+    ticketcraze(env, "event", "gates", sale.slug, "--codes", "required")
     path = f"/api/v1/admin/events/{sale.slug}/rehearsals"
     with browser(stack) as client:
         token_of(sign_in(client, admin.name, admin.password))
