@@ -1,18 +1,21 @@
 """The web process, and the lines to it."""
 
 import asyncio
+import contextlib
 import os
-import secrets
 import signal
 import socket
 import sys
+from base64 import b64encode
 from contextlib import ExitStack, suppress
 from functools import partial
 from random import Random
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from app.infra import scripts
+from crowd.browser import Browser, Gone, visit
+from crowd.limits import source_address
 from faults.night import ROOT, Night, NightFailed
 from faults.proxy import Moment
 from faults.rows.common import cut_off, kill
@@ -20,6 +23,11 @@ from faults.rows.row import Sale, row
 
 CROWDED = 5_000  # sockets
 CROWDED_SECONDS = 400
+SILENT = 250
+UNREAD_BUYERS = 50
+UNREAD_OF_EACH = 5
+UPGRADE_SECONDS = 5
+UPGRADED = b"HTTP/1.1 101"
 
 
 async def kill_at_the_script(
@@ -101,22 +109,54 @@ async def stop_crowded(night: Night, sale: Sale, chance: Random) -> None:
 
 
 async def stalled_sockets(night: Night, sale: Sale, chance: Random) -> None:
-    """Half of 500 connections never say a word; the others ask for everything and read nothing."""
+    """Half of 500 connections never say a word; the others are websockets of buyers and read nothing."""
     address = urlsplit(night.web_itself)
-    asks = (
-        f"GET /ws/events/{sale.slug} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
-        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {secrets.token_hex(8)}\r\n\r\n"
-    ).encode()
+    shop = await visit(night.web_itself, sale.slug)
     with ExitStack() as closing:
-        for number in range(500):
-            one = closing.enter_context(socket.socket())
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            one.bind((f"127.0.0.{number % 200 + 2}", 0))
-            with suppress(OSError):
-                one.connect((address.hostname, address.port))
-                if number % 2:
-                    one.sendall(asks)
+        for number in range(SILENT):
+            with suppress(OSError):  # it may be kept out, which is its own affair
+                closing.enter_context(_connected(address, number))
+        for number in range(UNREAD_BUYERS):
+            buyer = closing.enter_context(contextlib.closing(Browser(shop, source_address(shop.url, number))))
+            try:
+                await buyer.join()
+                for _ in range(UNREAD_OF_EACH):
+                    closing.enter_context(
+                        await asyncio.to_thread(_unread, address, number, sale.slug, buyer.token)
+                    )
+            except (Gone, OSError) as error:
+                raise NightFailed(f"a websocket that is never read: {error!r}") from error
         await asyncio.sleep(6)
+
+
+def _connected(address: SplitResult, number: int) -> socket.socket:
+    """A connection from one of many addresses, with as little room for what arrives as there can be."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    one.settimeout(UPGRADE_SECONDS)
+    try:
+        one.bind((f"127.0.0.{number % 200 + 2}", 0))
+        one.connect((address.hostname, address.port))
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _unread(address: SplitResult, number: int, slug: str, token: str) -> socket.socket:
+    """An open websocket whose owner reads nothing. Raises OSError unless it is open."""
+    one = _connected(address, number)
+    one.sendall(
+        (
+            f"GET /ws/events/{slug} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {b64encode(os.urandom(16)).decode()}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ).encode()
+    )
+    if (answer := one.recv(len(UPGRADED))) != UPGRADED:
+        one.close()
+        raise ConnectionError(f"not upgraded: {answer!r}")
+    return one
 
 
 ROWS = (
