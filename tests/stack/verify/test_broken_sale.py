@@ -207,6 +207,22 @@ async def a_used_ticket_is_good_again(world: World) -> None:
     await world.execute("UPDATE tickets SET status = 'VALID' WHERE order_id = %s", world.orders["confirmed"])
 
 
+async def a_void_ticket_is_mailed(world: World) -> None:
+    await world.execute(
+        "UPDATE tickets SET mailed_at = ended_at + INTERVAL 1 SECOND WHERE order_id = %s", world.orders["refunded"]
+    )
+
+
+async def a_ticket_is_not_in_the_mail(world: World) -> None:
+    await world.execute(
+        "INSERT INTO messages (id, kind, event_id, order_id, body, status, created_at, next_at, ended_at)"
+        " VALUES (%s, 'order.confirmed', %s, %s, '{}', 'SENT', NOW(), NOW(), NOW())",
+        new_id(),
+        world.event.id,
+        world.orders["confirmed"],
+    )
+
+
 async def a_figure_is_not_counted(world: World) -> None:
     """What a ledger would do that forgets a change, or adds it twice."""
     await world.execute(
@@ -261,6 +277,8 @@ async def a_figure_is_not_counted(world: World) -> None:
         (a_ticket_is_good_twice, {12: "is good 2 times"}),
         (a_ticket_of_a_refunded_order_is_good, {12: "REFUNDED with 0 tickets"}),
         (a_used_ticket_is_good_again, {12: "its end says otherwise"}),
+        (a_void_ticket_is_mailed, {12: "VOID, and what was mailed"}),
+        (a_ticket_is_not_in_the_mail, {12: "VALID, and what was mailed"}),
         (a_figure_is_not_counted, {13: "orders:CONFIRMED is kept as 3, the books say 4"}),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app.ids import new_id, new_order_id
-from app.infra.kafka import KafkaUnavailable, dlq_topic, open_orders_log, open_producer, replay
+from app.infra.kafka import KafkaUnavailable, check_kafka, dlq_topic, open_orders_log, open_producer, replay
 from app.infra.keys import PROCESSES
 from app.orders.facts import (
     PaymentStarted,
@@ -169,3 +169,13 @@ def test_a_server_that_is_away_is_an_error_of_its_client(own_env: dict[str, str]
             await verify(nowhere, world.redis, world.database, world.event, 0)
 
     in_a_world(own_env, story)
+
+
+def test_looking_whether_kafka_is_well_makes_no_topic(own_env: dict[str, str]) -> None:
+    async def look() -> None:
+        settings = replace(Settings.from_environment(own_env), orders_topic=f"nobody-made-{new_id()}")
+        for _ in range(2):  # had the first look made them, the second would be content
+            with pytest.raises(KafkaUnavailable, match=f"missing topics: {settings.orders_topic}"):
+                await check_kafka(settings)
+
+    asyncio.run(look())
