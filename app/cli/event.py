@@ -5,6 +5,7 @@ import asyncio
 import re
 import time
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from redis.asyncio import Redis
@@ -87,7 +88,7 @@ def add(commands: Commands) -> None:
 
     sku = events.add(
         "sku",
-        "Changes where a kind of ticket is listed, how many of it one buyer may have, and when it is on sale.",
+        "Changes a kind of ticket: its place in the list, VAT, limit for one buyer, and when it is on sale.",
         _sku,
         "ticketcraze event sku night-of-lights Floor --limit 2 --from 2026-12-24T20:00Z --until none",
     )
@@ -97,6 +98,7 @@ def add(commands: Commands) -> None:
     sku.add_argument(
         "--limit", metavar="TICKETS", help="how many of it one buyer may have; none: as the event has it"
     )
+    sku.add_argument("--vat", metavar="PERCENT", help="the VAT in its price, on every receipt of it")
     sku.add_argument("--from", dest="sells_from", metavar="TIME", help="when it goes on sale; none: with the sale")
     sku.add_argument("--until", dest="sells_until", metavar="TIME", help="when it ends; none: with the sale")
 
@@ -190,6 +192,10 @@ async def _sku(settings: Settings, arguments: argparse.Namespace) -> Answer:
         if arguments.limit != NONE and not re.fullmatch(r"\d{1,4}", arguments.limit, re.ASCII):
             raise Failed("limit: a number of tickets, or none")
         change["max_per_buyer"] = None if arguments.limit == NONE else int(arguments.limit)
+    if arguments.vat is not None:
+        if not re.fullmatch(r"\d{1,2}(?:\.\d{1,2})?", arguments.vat, re.ASCII):
+            raise Failed("vat: a percentage like 19 or 7.7")
+        change["vat_percent"] = Decimal(arguments.vat)
     for name, text in (("from", arguments.sells_from), ("until", arguments.sells_until)):
         if text is not None:
             change[f"sells_{name}_ms"] = None if text == NONE else parse_time(name, text)
@@ -210,6 +216,7 @@ async def _sku(settings: Settings, arguments: argparse.Namespace) -> Answer:
         {
             "id": sku.id,
             "name": sku.name,
+            "vat_percent": float(sku.vat_percent),
             "max_per_buyer": sku.max_per_buyer,
             "sells_from": optional_iso(sku.sells_from_ms),
             "sells_until": optional_iso(sku.sells_until_ms),
@@ -217,8 +224,8 @@ async def _sku(settings: Settings, arguments: argparse.Namespace) -> Answer:
         for sku in after.skus
     ]
     lines = [
-        f"{place}. {sku['name']}: {sku['max_per_buyer'] or event.max_per_buyer} a buyer,"
-        f" on sale from {sku['sells_from'] or 'the opening'} until {sku['sells_until'] or 'the end'}"
+        f"{place}. {sku['name']}: {sku['vat_percent']:g}% VAT, {sku['max_per_buyer'] or event.max_per_buyer} a"
+        f" buyer, on sale from {sku['sells_from'] or 'the opening'} until {sku['sells_until'] or 'the end'}"
         for place, sku in enumerate(told, 1)
     ]
     return {"slug": event.slug, "skus": told}, "\n".join(lines)

@@ -227,6 +227,8 @@ def _check_sku(sku: Sku) -> None:
         raise InvalidEvent(f"sku {sku.name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
     if not 1 <= sku.price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):
         raise InvalidEvent(f"sku {sku.name!r}: the price is out of bounds")
+    if not 0 <= sku.vat_percent < 100 or sku.vat_percent != round(sku.vat_percent, 2):
+        raise InvalidEvent(f"sku {sku.name!r}: the VAT must be from 0 to 99.99 percent, with two decimals at most")
     if sku.max_per_buyer is not None and not 1 <= sku.max_per_buyer <= MAX_PER_BUYER:
         raise InvalidEvent(f"sku {sku.name!r}: one buyer may have from 1 to {MAX_PER_BUYER}")
     if (

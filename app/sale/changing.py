@@ -218,20 +218,20 @@ async def _write(connection: Connection, before: Event, after: Event, *, is_draf
     skus, movements, ref_id = [], [], new_id()
     for position, sku in enumerate(after.skus):
         rules = sku.max_per_buyer, optional_datetime(sku.sells_from_ms), optional_datetime(sku.sells_until_ms)
-        settings = position, sku.name, to_decimal(sku.price_minor), *rules
+        settings = position, sku.name, to_decimal(sku.price_minor), sku.vat_percent, *rules
         if sku.id:
             more = sku.capacity - _of(before, sku.id).capacity
             await connection.execute(
-                "UPDATE skus SET position = %s, name = %s, price = %s, max_per_buyer = %s, sells_from = %s,"
-                " sells_until = %s, capacity = capacity + %s WHERE id = %s",
+                "UPDATE skus SET position = %s, name = %s, price = %s, vat_percent = %s, max_per_buyer = %s,"
+                " sells_from = %s, sells_until = %s, capacity = capacity + %s WHERE id = %s",
                 (*settings, more, sku.id),
             )
             skus.append(sku)
         else:
             more = sku.capacity
             sku_id = await connection.execute(
-                "INSERT INTO skus (position, name, price, max_per_buyer, sells_from, sells_until, capacity,"
-                " event_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO skus (position, name, price, vat_percent, max_per_buyer, sells_from, sells_until,"
+                " capacity, event_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (*settings, sku.capacity, after.id),
             )
             skus.append(replace(sku, id=sku_id))

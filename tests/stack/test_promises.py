@@ -66,6 +66,9 @@ def buyer(stack: Stack) -> Iterator[dict[str, str]]:
             "buyer_id": "0a" * 16,
             "provider": "sandbox",
             "code": "limit",
+            "name": "nobody",
+            "invitation_id": "999999999",
+            "key_id": "999999999",
             "sku_id": str(sale.skus[0].id),
         }
 

@@ -1,5 +1,6 @@
 """Events as organisers make and change them: JSON under /api/v1/admin/events."""
 
+from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ from app.web.services import Services, services_of
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Text = Annotated[str, Meta(max_length=20_000)]
+Percent = Annotated[float, Meta(ge=0, lt=100)]
 MAX_OPENS_IN_SECONDS = 366 * 86_400
 MOST_ADMITTED = 10_000
 KEY_SECONDS = 86_400
@@ -52,11 +54,13 @@ class NewSku(msgspec.Struct, forbid_unknown_fields=True):
     """A kind of ticket to be sold; the price in minor units. They are listed in this order.
 
     `max_per_buyer` is of this kind, besides the event's; `sells_from` and `sells_until` are when it is on sale.
+    `vat_percent` is the value added tax in the price, with two decimals at most.
     """
 
     name: Text
     price: Money
     capacity: Count
+    vat_percent: Percent = 0
     max_per_buyer: Count | None = None
     sells_from: Text | None = None
     sells_until: Text | None = None
@@ -99,6 +103,7 @@ class ChangedSku(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     name: Text | None = None
     price: Money | None = None
     capacity: Count | None = None
+    vat_percent: Percent | None = None
     position: Count | None = None
     max_per_buyer: Count | UnsetType | None = UNSET
     sells_from: Text | UnsetType | None = UNSET
@@ -135,6 +140,7 @@ class SkuSettings(msgspec.Struct, frozen=True):
     name: str
     price: Money
     capacity: int
+    vat_percent: float
     position: int
     max_per_buyer: int | None
     sells_from: Time | None
@@ -230,6 +236,7 @@ def settings_of(event: Event) -> EventSettings:
                 sku.name,
                 sku.price_minor,
                 sku.capacity,
+                float(sku.vat_percent),
                 position,
                 sku.max_per_buyer,
                 optional_iso(sku.sells_from_ms),
@@ -332,6 +339,7 @@ def new_event(wanted: NewEvent) -> Event:
                 sku.name.strip(),
                 sku.price,
                 sku.capacity,
+                vat_percent=_percent(sku.vat_percent),
                 max_per_buyer=sku.max_per_buyer,
                 sells_from_ms=_time("sells_from", sku.sells_from),
                 sells_until_ms=_time("sells_until", sku.sells_until),
@@ -349,6 +357,11 @@ def new_event(wanted: NewEvent) -> Event:
         rest_due_days=wanted.rest_due_days,
         provider=wanted.provider,
     )
+
+
+def _percent(number: float) -> Decimal:
+    """What was written, exactly."""
+    return Decimal(str(number))
 
 
 def _time(name: str, text: str | None) -> int | None:
@@ -423,6 +436,7 @@ def _sku_change(wanted: ChangedSku) -> SkuChange:
         "name": None if wanted.name is None else wanted.name.strip(),
         "price_minor": wanted.price,
         "capacity": wanted.capacity,
+        "vat_percent": None if wanted.vat_percent is None else _percent(wanted.vat_percent),
     }
     settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if wanted.max_per_buyer is not UNSET:

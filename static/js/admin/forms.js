@@ -14,6 +14,7 @@ const KINDS = {
   words: (text) => text.trim() || null,
   whole: Number,
   optional: (text) => (text === "" ? null : Number(text)),
+  percent: Number,
   money: minor,
   list: (text) => text.split(" "),
   "optional-money": (text) => (text === "" ? undefined : minor(text)),

@@ -88,6 +88,32 @@ def test_a_kind_has_its_place_its_limit_and_its_time_and_each_counts_at_once(sta
         assert_sound(stack.env, made)
 
 
+def test_the_vat_of_a_kind_is_set_changed_and_told_to_buyers(stack: Stack) -> None:
+    with ExitStack() as closing:
+        admin = new_admin(stack.env)
+        organiser = closing.enter_context(browser(stack))
+        token_of(sign_in(organiser, admin.name, admin.password))
+        slug = f"test-{uuid.uuid4().hex[:12]}"
+        floor = {"name": "Floor", "price": 10_700, "capacity": 5, "vat_percent": 7}
+        body = {"slug": slug, "name": "Taxed", "opens_in": 0, "skus": [floor]}
+        for percent in (7.125, -1, 100, "7"):
+            bad = {**body, "skus": [{**floor, "vat_percent": percent}]}
+            refused(organiser.post("/api/v1/admin/events", json=bad), 422, "invalid")
+        created = organiser.post("/api/v1/admin/events", json=body)
+        assert created.status_code == httpx.codes.CREATED, created.text
+        path, buyers = f"/api/v1/admin/events/{slug}", f"/api/v1/events/{slug}"
+        more = {"name": "Balcony", "price": 11_900, "capacity": 5, "vat_percent": 19}
+        changed = organiser.patch(path, json={"skus": [{"name": "Floor", "vat_percent": 7.7}, more]})
+        assert [sku["vat_percent"] for sku in changed.json()["skus"]] == [7.7, 19]
+        until(lambda: [sku["vat"] for sku in organiser.get(buyers).json()["skus"]] == [765, 1_900])
+        renamed = organiser.patch(path, json={"skus": [{"id": changed.json()["skus"][0]["id"], "name": "Stalls"}]})
+        assert [sku["vat_percent"] for sku in renamed.json()["skus"]] == [7.7, 19]  # what is not named stays
+        assert ticketcraze(stack.env, "event", "sku", slug, "Stalls", "--vat", "7.777")[0] != 0
+        code, answer = ticketcraze(stack.env, "event", "sku", slug, "Stalls", "--vat", "0")
+        assert (code, [sku["vat_percent"] for sku in answer["skus"]]) == (0, [0, 19])
+        until(lambda: [sku["vat"] for sku in organiser.get(buyers).json()["skus"]] == [0, 1_900])
+
+
 def test_nobody_is_let_in_for_a_kind_that_is_not_on_sale_yet(stack: Stack) -> None:
     with ExitStack() as closing:
         made = make_event(stack.env, "Floor:4500:1", f"Late:9900:9;from={LATER}")
