@@ -172,6 +172,13 @@ class World:
             key = {"Idempotency-Key": new_id()}
             return str(client.post(f"/orders/{order_id}/tickets/{ticket}/handover", headers=key).json()["link"])
 
+    def draft(self, organiser: httpx.Client) -> str:
+        """The slug of an event that is not on sale yet."""
+        floor, slug = {"name": "Floor standing", "price": 4_500, "capacity": 300}, f"draft-{new_id()}"
+        body = {"slug": slug, "name": "Night of Lights", "skus": [floor], "opens_in": 3_600, "draft": True}
+        assert organiser.post("/admin/events", json=body).status_code == httpx.codes.CREATED
+        return slug
+
     def ask_for_a_refund(self, token: str, order_id: str) -> None:
         """As its buyer."""
         with api(self.stack, token) as client:
@@ -303,6 +310,7 @@ class World:
             invitation = str(client.post("/admin/invitations", json=invited).json()["link"])
             wall = str(client.put(f"/admin/events/{sale.slug}/wall", json={"money": True}).json()["link"])
             client.post("/admin/keys", json={"name": "the shop's own", "scopes": ["read"]})
+            draft = self.draft(client)
         at = f"/admin/events/{sale.slug}"
         yield State("dashboard", at, admin=session)
         yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
@@ -313,6 +321,8 @@ class World:
         yield State("an order", f"/admin/orders/{odd}", admin=session)
         yield State("an order to refund", f"/admin/orders/{asked[1]}", admin=session)
         yield State("new event", "/admin/new", admin=session)
+        yield State("preview", f"/admin/events/{draft}/preview", admin=session, shows="joinable")
+        yield State("settings of a draft", f"/admin/events/{draft}/settings", admin=session)
         yield State("account", "/admin/account", admin=session)
         yield State("sales", "/admin", admin=session)
         yield State("people", "/admin/people", admin=session)

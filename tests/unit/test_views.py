@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.web.buyer.view import view_of
 from app.web.rendering import FILES, page, words_in
+from app.web.view import view_of
 from app.words import ENGLISH, to_ms
 from tests.world.machine import ROOT
 

@@ -11,10 +11,10 @@ import pytest
 from starlette.requests import Request
 
 from app.units import CURRENCIES
-from app.web.buyer.view import view_of
 from app.web.languages import accepted
 from app.web.problems import KINDS
 from app.web.rendering import buyers_page, words_in
+from app.web.view import view_of
 from app.words import ENGLISH, LANGUAGES, Language, Text, Words, catalogue, to_ms
 from tests.world.machine import ROOT
 

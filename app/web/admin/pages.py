@@ -37,6 +37,7 @@ async def events_page(request: Request, admin: Admin) -> Response:
                 "slug": event.slug,
                 "name": event.name,
                 "sale": "draft" if state == "draft" else state_for_organisers(state, stock),
+                "archived": event.archived,
                 "opens_at": iso(event.opens_at_ms),
                 "capacity": sum(sku.capacity for sku in event.skus),
                 "sold": sum(s.sold for s in stock.values()),

@@ -21,7 +21,6 @@ from app.tokens import RESUME_SECONDS, BadToken, Buyer
 from app.units import iso, now_ms
 from app.web.buyer.refunds import refund_of
 from app.web.buyer.ticket_pages import good_tickets
-from app.web.buyer.view import BOUGHT, view_of
 from app.web.buying import join_event, link_of, readable_order
 from app.web.callers import set_buyer_cookie, visitor
 from app.web.http import read_form
@@ -29,6 +28,7 @@ from app.web.languages import language_of
 from app.web.problems import Problem
 from app.web.rendering import buyers_page, compressed, markdown, qr, takes_brotli, words_in
 from app.web.services import services_of
+from app.web.view import BOUGHT, view_of
 
 MOST_EVENTS = 50
 

@@ -1,5 +1,5 @@
 // What the buyer's page knows, and how a frame or an answer changes it. Pure: no page, no network, no clock.
-// What is shown for a state is decided here and, for the first paint, in app/web/buyer/view.py:
+// What is shown for a state is decided here and, for the first paint, in app/web/view.py:
 // tests/cases/views.json holds both to the same.
 
 const OPEN = ["HELD", "PENDING"];

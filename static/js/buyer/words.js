@@ -1,5 +1,5 @@
 // The state in words: every text and condition the page shows now. Pure, so the page only has to copy it.
-// app/web/buyer/view.py says the same for the first paint; a test compares them case by case.
+// app/web/view.py says the same for the first paint; a test compares them case by case.
 
 import { money } from "../shared/money.js";
 import { count, isEnglish, knows, phrase } from "../shared/phrases.js";
