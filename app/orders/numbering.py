@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from app.infra.mysql import Connection
+from app.infra.mysql import Connection, Database
 from app.orders.lifecycle import BOUGHT, Order
 
 
@@ -30,3 +30,9 @@ async def number_receipts(connection: Connection, steps: Iterable[tuple[Order, O
             "INSERT INTO receipts (event_id, number, order_id, issued_at) VALUES (%s, %s, %s, %s)",
             [(event_id, first + index, order_id, now) for index, order_id in enumerate(order_ids)],
         )
+
+
+async def receipt_number(books: Connection | Database, order_id: str) -> int | None:
+    """The number of an order's receipt; None until it is bought. Raises DatabaseUnavailable."""
+    row = await books.fetch_one("SELECT number FROM receipts WHERE order_id = %s", (order_id,))
+    return row["number"] if row else None

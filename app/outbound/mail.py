@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from app.ids import short_code
 from app.infra.mysql import Connection, Database, in_list
 from app.orders.lifecycle import Order
+from app.orders.numbering import receipt_number
 from app.orders.reading import read_orders
 from app.outbound.outbox import Message
 from app.sale.catalog import Event
@@ -86,6 +87,7 @@ class OrderLetter:
     event: Event
     order: Order
     tickets: tuple[Ticket, ...]  # good, and the buyer's own
+    receipt_number: int | None
 
     async def compose(self, head: Letterhead) -> EmailMessage:
         """The mail, with the tickets where they belong."""
@@ -100,6 +102,7 @@ class OrderLetter:
             "event": event,
             "order": order,
             "lines": [(item.quantity, names.get(item.sku_id, "")) for item in order.items],
+            "receipt_number": self.receipt_number,
             "link": self.link,
             "sale": sale,
             "tickets": list(zip(pictures, with_tickets, strict=False)),
@@ -147,6 +150,7 @@ async def read_order_letter(database: Database, message: Message, public_url: st
             "order_id = %s AND issue = 1 AND status = 'VALID' ORDER BY sku_id, number",
             (message.order_id,),
         )
+        number = await receipt_number(connection, orders[0].id) if orders else None
     if contact is None or not orders:
         return None
     if message.kind == "order.confirmed" and not tickets:  # given back before it could be told
@@ -163,6 +167,7 @@ async def read_order_letter(database: Database, message: Message, public_url: st
         event,
         orders[0],
         tuple(tickets),
+        number,
     )
 
 

@@ -38,7 +38,7 @@ def composed(kind: str, language: Language) -> EmailMessage:
     ticket = Ticket("0a" * 16, ORDER_ID, 0, sku, 1, 1, "VALID", 0, None, None, None)
     message = Message("m", kind, 0, ORDER_ID, body=KINDS[kind])
     link = "https://shop.example/orders/x"
-    letter = OrderLetter(message, "kim@example.com", language, link, event, order, (ticket,))
+    letter = OrderLetter(message, "kim@example.com", language, link, event, order, (ticket,), 17)
     head = Letterhead("Shop <tickets@shop.example>", "https://shop.example", TicketKeys({"A": b"t" * 32}))
     return asyncio.run(letter.compose(head))
 

@@ -1,6 +1,7 @@
 """The buyers' pages. Everything a page shows first is in its HTML; scripts only keep it true."""
 
 import secrets
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,8 +9,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.infra.mysql import DatabaseUnavailable
 from app.infra.redis import first_time
 from app.live.shapes import PlaceFacts, order_facts, place_facts
+from app.orders.numbering import receipt_number
 from app.orders.reading import orders_of
 from app.sale.bands import number_of
 from app.sale.catalog import SLUG, Event
@@ -159,6 +162,8 @@ async def order_page(request: Request) -> Response:
     bought: dict[str, Any] = {}
     if order.status in BOUGHT:
         bought["tickets"] = await good_tickets(request, event, order)
+        with suppress(DatabaseUnavailable):  # shown the next time
+            bought["receipt_number"] = await receipt_number(services_of(request).database, order.id)
         bought["refund"] = "" if state["linked"] else await refund_of(services_of(request), event, order)
     link_query = f"?{request.url.query}" if "key" in request.query_params else ""
     return _buyer_page(

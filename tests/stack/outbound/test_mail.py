@@ -48,7 +48,9 @@ def test_a_paid_order_is_mailed_once_with_as_many_tickets_as_were_paid(tell: Tel
         html = text(mail, "html")
         assert html.count('src="cid:ticket-') == 3
         assert "Halle &lt;4&gt;" in html
+        assert "Receipt no. 1<" in html
         assert f"https://shop.example/orders/{order_id}?key=0.1.key" in text(mail)
+        assert "Receipt no. 1" in text(mail).splitlines()
         pictures = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert len(pictures) == 3
         assert await night.messages(order_id=nobody) == []

@@ -23,7 +23,9 @@ def test_the_pages_and_files_of_an_order_show_its_good_tickets_to_its_buyer_alon
     bought = shop.bought(2)
     told = [ticket["code"] for ticket in bought.tickets()]
     order, mine = f"/orders/{bought.order_id}", bought.buyer.cookies
-    assert codes(look(shop.stack, order, mine).text) == told
+    page = look(shop.stack, order, mine).text
+    assert codes(page) == told
+    assert re.search(r"Receipt no\.</th><td>[1-9]\d*</td>", page)
     assert codes(look(shop.stack, f"{order}/tickets", mine).text) == told
     pdf = look(shop.stack, f"{order}/tickets.pdf", mine)
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
