@@ -121,6 +121,7 @@ API = router(
     resource("/admin/events/{slug}/trouble", GET=admin_orders.get_trouble),
     resource("/admin/events/{slug}/reconciliation", GET=reconciliation.get_reconciliation),
     resource("/admin/events/{slug}/reconciliation/mend", POST=reconciliation.post_mend),
+    resource("/admin/events/{slug}/reconciliation/close", POST=reconciliation.post_close),
     resource("/admin/events/{slug}/rehearsals", GET=rehearsals.get_rehearsals, POST=rehearsals.post_rehearsal),
     resource("/admin/events/{slug}/export/{export}", GET=admin_orders.get_export),
     resource("/admin/events/{slug}/buyers", GET=admin_orders.get_buyers),
@@ -167,6 +168,7 @@ API = router(
         "/admin/events/{slug}/webhooks/{webhook_id}/deliveries/{message_id}/resend",
         POST=admin_outbound.resend_delivery,
     ),
+    resource("/admin/events/{slug}/messages/{message_id}/resend", POST=admin_outbound.resend_message),
     resource("/admin/events/{slug}/refund-requests/{request_id}/grant", POST=admin_money.post_grant),
     resource("/admin/events/{slug}/refund-requests/{request_id}/decline", POST=admin_money.post_decline),
 )

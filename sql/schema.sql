@@ -378,7 +378,8 @@ CREATE TABLE findings (
     seen_at    DATETIME(3)    NOT NULL,
     mended_at  DATETIME(3)    NULL,
     PRIMARY KEY (id),
-    KEY findings_open (mended_at, event_id, id)
+    KEY findings_open (mended_at, event_id, id),
+    KEY findings_event (event_id, mended_at, id) -- what was mended in an event, newest first
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Up to when orders, and the list of each provider, were compared.

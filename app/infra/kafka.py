@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError
 
 from app.infra import traces
@@ -22,6 +23,8 @@ COORDINATOR_SECONDS = 20.0
 PARTITIONS = 16
 MOST_RECORDS = 10_000  # the newest of a partition of the dlq
 READ_MS = 500
+RETENTION, UNLIMITED = "retention.ms", "-1"
+OF_TOPIC = 1  # where Kafka says a setting comes from: the topic itself, and not the broker or a default
 REPLAYED = "replayed"  # header of the record that says which dead letter was told again
 METADATA_MS = 5_000  # for this long at most a ledger does not know that its topic was made anew
 FETCH_WAIT_MS = 20  # a fetch that waits for records makes every other question wait behind it
@@ -167,9 +170,10 @@ async def create_topics(settings: Settings) -> None:
         safe = {"min.insync.replicas": str(max(1, replicas - 1))}
         topics = [
             NewTopic(settings.orders_topic, PARTITIONS, replicas, topic_configs=safe),
-            NewTopic(dlq_topic(settings), 1, replicas, topic_configs={**safe, "retention.ms": "-1"}),
+            NewTopic(dlq_topic(settings), 1, replicas, topic_configs={**safe, RETENTION: UNLIMITED}),
         ]
         answer = (await admin.create_topics(topics)).to_object()
+        await _keep_for_ever(admin, dlq_topic(settings))
         await _wait_for_coordinator(admin, settings.ledger_group)
     except (KafkaError, TimeoutError) as error:
         raise KafkaUnavailable(str(error) or "no answer in time") from error
@@ -178,6 +182,16 @@ async def create_topics(settings: Settings) -> None:
     for topic in answer["topic_errors"]:
         if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
             raise KafkaUnavailable(f"topic {topic['topic']}: {topic['error_message']}")
+
+
+async def _keep_for_ever(admin: AIOKafkaAdminClient, topic: str) -> None:
+    """Has a topic that somebody else made keep its records without limit; whatever else was set there stays."""
+    [described] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    [(_, _, _, _, entries)] = described.resources
+    of_topic = {name: value for name, value, _, source, *_ in entries if source == OF_TOPIC}
+    if of_topic.get(RETENTION) != UNLIMITED:
+        wanted = {**of_topic, RETENTION: UNLIMITED}  # Kafka takes all of them, or forgets the others
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, wanted)])
 
 
 async def check_kafka(settings: Settings) -> None:

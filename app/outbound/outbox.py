@@ -131,6 +131,15 @@ async def resend(database: Database, message_id: str, at_ms: int, webhook_id: in
         return await due_again(connection, message_id, at_ms, webhook_id)
 
 
+async def resend_mail(database: Database, message_id: str, event_id: int, at_ms: int) -> bool:
+    """Sends a mail of an event that ended once more; whether there is such one."""
+    async with database.connection() as connection:
+        row = await connection.fetch_one("SELECT event_id, webhook_id FROM messages WHERE id = %s", (message_id,))
+        if row is None or (row["event_id"], row["webhook_id"]) != (event_id, None):
+            return False
+        return await due_again(connection, message_id, at_ms)
+
+
 async def due_again(connection: Connection, message_id: str, at_ms: int, webhook_id: int | None = None) -> bool:
     """The same on a connection."""
     now = to_datetime(at_ms)

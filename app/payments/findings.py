@@ -46,6 +46,7 @@ LIST_OVERLAP_MS: Final = 600_000
 MOST_LISTED: Final = 2_000_000  # transactions of one look that are kept in memory
 MOST_SHOWN: Final = 100
 
+REFUND_REFUSED: Final = "refund_refused"
 TELL, RETRY, SETTLE, REBUILD, PEOPLE = "tell_ledger", "retry_refund", "settle_redis", "rebuild_sale", "people"
 
 
@@ -65,7 +66,12 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def id(self) -> str:
         """The same for the same thing, however often it is found."""
-        return derived_id("finding", self.kind, self.order_id, self.provider, self.reference)
+        return finding_id(self.kind, self.order_id, self.provider, self.reference)
+
+
+def finding_id(kind: str, order_id: str, provider: str, reference: str) -> str:
+    """The id of the finding that says this."""
+    return derived_id("finding", kind, order_id, provider, reference)
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ def of_order(order: Order, version_in_redis: int | None) -> list[Finding]:
         found.append(Finding("money_kept", PEOPLE, order.id, f"{order.status}, and {kept_text} is kept"))
     found += [
         Finding(
-            "refund_refused",
+            REFUND_REFUSED,
             RETRY,
             order.id,
             f"{money_text(one.amount_minor, one.refund.currency)} was to go back",
@@ -173,7 +179,7 @@ class Reconciler:
             found = [
                 finding for order in orders for finding in of_order(order, known.get(order.id, order.version))
             ]
-            await _keep(connection, found)
+            await keep_findings(connection, found)
         return found
 
     async def _look_at_charges(self, provider: PaymentProvider, *, whole: bool) -> int:
@@ -202,7 +208,9 @@ class Reconciler:
             return
         async with self._database.connection() as connection:
             booked = await _booked(connection, provider, [notice.transaction_id for notice in notices])
-            await _keep(connection, filter(None, (of_charge(n, booked.get(n.transaction_id)) for n in notices)))
+            await keep_findings(
+                connection, filter(None, (of_charge(n, booked.get(n.transaction_id)) for n in notices))
+            )
             await connection.insert_many(
                 "INSERT IGNORE INTO provider_fees (provider, transaction_id, fee, currency)"
                 " VALUES (%s, %s, %s, %s)",
@@ -225,7 +233,7 @@ class Reconciler:
             at, last = rows[-1]["created_at"], rows[-1]["id"]
             charges = [row for row in rows if (row["kind"], row["status"]) == ("CHARGE", "COMPLETED")]
             async with self._database.connection() as connection:
-                await _keep(
+                await keep_findings(
                     connection,
                     [_not_there(provider, row) for row in charges if row["transaction_id"] not in listed],
                 )
@@ -304,7 +312,8 @@ def _not_there(provider: str, row: Row) -> Finding:
     )
 
 
-async def _keep(connection: Connection, found: Iterable[Finding]) -> None:
+async def keep_findings(connection: Connection, found: Iterable[Finding]) -> None:
+    """Notes what was found; what was mended and is found again is open again."""
     now = to_datetime(now_ms())
     await connection.insert_many(
         "INSERT INTO findings (id, kind, action, event_id, order_id, provider, reference, detail, notice,"
@@ -351,6 +360,16 @@ async def open_findings(
         "SELECT * FROM findings WHERE mended_at IS NULL AND (%s IS NULL OR event_id = %s) AND id > %s"
         " ORDER BY id LIMIT %s",
         (event_id, event_id, after, most),
+    )
+    return [_finding(row) for row in rows]
+
+
+async def mended_findings(database: Database, event_id: int, most: int) -> list[Finding]:
+    """What did not agree in an event and does now, newest first."""
+    rows = await database.fetch_all(
+        "SELECT * FROM findings WHERE event_id = %s AND mended_at IS NOT NULL ORDER BY mended_at DESC, id DESC"
+        " LIMIT %s",
+        (event_id, most),
     )
     return [_finding(row) for row in rows]
 

@@ -13,7 +13,10 @@ from playwright.sync_api import BrowserContext, Page, Route
 from app.ids import new_id
 from app.infra.mysql import open_database
 from app.organisers.rehearsal import Check, Verdict, keep_verdict
+from app.outbound.outbox import Message, ended, enqueue
+from app.payments.findings import Finding, close, keep_findings
 from app.settings import Settings
+from app.units import now_ms
 from app.web.problems import Problem
 from tests.world.buyers import Sale, api, come_in, join, make_event, order, pay, until_status
 from tests.world.commands import ticketcraze
@@ -218,6 +221,31 @@ class World:
 
         asyncio.run(keep())
 
+    def troubled(self, sale: Sale, *order_ids: str) -> None:
+        """What waits for somebody in a sale: findings, open and mended, and mail that was given up."""
+        said = {
+            "missing_here": ("tell_ledger", "sandbox took $90.00"),
+            "amount": ("people", "sandbox says $91.00, the books $90.00"),
+            "redis_behind": ("settle_redis", "version 1, the books have 2"),
+        }
+        found = [
+            Finding(kind, action, order_ids[0], detail, "sandbox", new_id())
+            for kind, (action, detail) in said.items()
+        ]
+        mail = Message(new_id(), "order.refunded", sale.id, order_ids[1])
+
+        async def keep() -> None:
+            async with (
+                open_database(Settings.from_environment(self.stack.env)) as database,
+                database.connection() as connection,
+            ):
+                await keep_findings(connection, found)
+                await close(database, found[-1].id)
+                await enqueue(connection, [mail], now_ms() + 3_600_000)
+                await ended(connection, mail, "FAILED", "550 no such mailbox", now_ms(), now_ms())
+
+        asyncio.run(keep())
+
     def states(self) -> list[State]:
         """All of them."""
         kinds = (
@@ -311,8 +339,12 @@ class World:
             wall = str(client.put(f"/admin/events/{sale.slug}/wall", json={"money": True}).json()["link"])
             client.post("/admin/keys", json={"name": "the shop's own", "scopes": ["read"]})
             draft = self.draft(client)
+        self.troubled(sale, odd, asked[1])
         at = f"/admin/events/{sale.slug}"
         yield State("dashboard", at, admin=session)
+        yield State(
+            "asked to close a finding", f"{at}/trouble", admin=session, after=press("[data-ask=seen] .btn")
+        )
         yield State("asked to pause", at, admin=session, after=press("[data-control=paused]"))
         self.rehearsed(sale)
         for page in ("orders", "trouble", "settings", "log", "rehearsals", "verdict"):

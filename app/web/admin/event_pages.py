@@ -1,12 +1,14 @@
 """The organiser's pages of one event: orders, trouble, settings, log; and the page that makes a new one."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.infra.kafka import DeadLetter
 from app.infra.redis import NotReady
 from app.orders.refund_requests import ASKED, asked_of
 from app.organisers.access import Admin, rights_in
@@ -16,6 +18,7 @@ from app.organisers.orders import STATUSES, order_life, search_orders
 from app.organisers.privacy import read_files
 from app.organisers.rehearsal import read_verdict
 from app.organisers.trouble import TroubleList
+from app.payments.findings import compared_until, mended_findings
 from app.sale.catalog import Event
 from app.sale.events import find_event, read_sale
 from app.units import iso, to_ms
@@ -23,26 +26,33 @@ from app.web.admin.access import allowed
 from app.web.admin.blocks import blocked_list
 from app.web.admin.codes import codes_of
 from app.web.admin.events import settings_of
-from app.web.admin.orders import read_search, trouble_of
+from app.web.admin.orders import letters_for, read_search, trouble_of
 from app.web.problems import Problem, invalid
 from app.web.refunding import shown as refund_shown
 from app.web.rendering import page
-from app.web.services import services_of
+from app.web.services import Services, services_of
 
 ROWS = 50
 BLANK_SKUS = 3
 
 
-async def _event_page(request: Request, admin: Admin, event: Event, here: str, **context: Any) -> Response:
-    trouble = await _trouble(request, event)
+async def _event_page(
+    request: Request,
+    admin: Admin,
+    event: Event,
+    here: str,
+    letters: Sequence[DeadLetter] | None = None,
+    **context: Any,
+) -> Response:
+    trouble = await _trouble(request, event, letters)
     shown = {"event": msgspec.to_builtins(settings_of(event)), "rights": rights_in(admin, event.id), "here": here}
     told = {"trouble": msgspec.to_builtins(trouble), "trouble_count": trouble.count}
     return page(f"admin/{here.lower()}.html", **shown, **told, **context)
 
 
-async def _trouble(request: Request, event: Event) -> TroubleList:
+async def _trouble(request: Request, event: Event, letters: Sequence[DeadLetter] | None) -> TroubleList:
     try:
-        return await trouble_of(services_of(request), event)
+        return await trouble_of(services_of(request), event, letters)
     except NotReady:
         return TroubleList(0, [])
 
@@ -102,9 +112,45 @@ async def buyers_page(request: Request, admin: Admin) -> Response:
 
 @allowed("view", page=True)
 async def trouble_page(request: Request, admin: Admin) -> Response:
-    """What waits for somebody."""
-    event = await services_of(request).event_for_organisers(request.path_params["slug"])
-    return await _event_page(request, admin, event, "Trouble")
+    """What waits for somebody, and what was compared."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    letters = await letters_for(services, admin, event)
+    reconciled = await _reconciled(services, event) if admin.may("orders_view", event.id) else None
+    return await _event_page(
+        request,
+        admin,
+        event,
+        "Trouble",
+        letters,
+        listed=letters is not None,
+        may_replay=admin.may("orders"),
+        reconciled=reconciled,
+    )
+
+
+async def _reconciled(services: Services, event: Event) -> dict[str, Any]:
+    """What the reconciliation says of an event beside what is open: verdict, how far it is, what was mended."""
+    try:
+        verdict = (await services.dashboard.snapshot(event)).trust.verdict
+    except NotReady:
+        verdict = None
+    until = await compared_until(services.database)
+    mended = await mended_findings(services.database, event.id, ROWS)
+    return {
+        "verdict": verdict and msgspec.to_builtins(verdict),
+        "compared_until": [(name, iso(at_ms)) for name, at_ms in sorted(until.items())],
+        "mended": [
+            {
+                "kind": one.kind,
+                "order_id": one.order_id,
+                "detail": one.detail,
+                "found_at": iso(one.found_at_ms),
+                "mended_at": iso(one.mended_at_ms or 0),
+            }
+            for one in mended
+        ],
+    }
 
 
 @allowed("run", page=True)

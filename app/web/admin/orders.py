@@ -1,5 +1,8 @@
 """Orders as organisers find and see them, what waits for somebody, dead letters and exports."""
 
+import asyncio
+import logging
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -8,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.ids import BUYER_ID, ORDER_ID, event_of
+from app.infra.kafka import DeadLetter, KafkaUnavailable
 from app.live.shapes import Time
 from app.orders.dead_letters import UnknownLetter, dead_letters, replay_letters, what
 from app.organisers.access import Admin
@@ -33,6 +37,9 @@ from app.web.problems import Problem, invalid
 from app.web.promises import CURSOR, TIME, Parameter, Text, limit, promise
 from app.web.services import Services, services_of
 
+log = logging.getLogger(__name__)
+
+LETTERS_SECONDS = 3.0  # a page waits no longer for Kafka
 MAX_QUERY = 100
 DEFAULT_LIMIT, MOST = 50, 200
 EXPORTED = Text(tuple(media_type.partition(";")[0] for media_type in FORMS.values()))
@@ -149,11 +156,27 @@ async def get_trouble(request: Request, admin: Admin) -> Response:
     return Json(await trouble_of(services, await services.event_for_organisers(request.path_params["slug"])))
 
 
-async def trouble_of(services: Services, event: Event) -> TroubleList:
-    """What waits for somebody in an event."""
+async def trouble_of(services: Services, event: Event, letters: Sequence[DeadLetter] | None = None) -> TroubleList:
+    """What waits for somebody in an event; with `letters`, those in place of their number."""
     told = (await services.dashboard.snapshot(event)).trust
     failed = told.verdict.failed if told.verdict and not told.verdict.ok else []
-    return await read_trouble(services.database, event.id, told.dlq or 0, failed)
+    set_aside = told.dlq or 0 if letters is None else letters
+    return await read_trouble(services.database, event.id, set_aside, failed)
+
+
+async def letters_for(services: Services, admin: Admin, event: Event) -> list[DeadLetter] | None:
+    """The facts set aside that an admin may see, of all events or of this one; None: they cannot be read now."""
+    if not admin.may("orders_view", event.id):
+        return None
+    try:
+        async with asyncio.timeout(LETTERS_SECONDS):
+            letters = await dead_letters(services.settings)
+    except (KafkaUnavailable, TimeoutError) as error:
+        log.warning("the dlq cannot be read: %s", error or type(error).__name__)
+        return None
+    if admin.may("orders_view"):
+        return letters
+    return [letter for letter in letters if ORDER_ID.fullmatch(letter.key) and event_of(letter.key) == event.id]
 
 
 class Letter(msgspec.Struct, frozen=True):

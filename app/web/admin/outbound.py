@@ -13,7 +13,7 @@ from app.live.shapes import Time
 from app.orders.lifecycle import BOUGHT
 from app.organisers.access import Admin
 from app.outbound.contacts import confirm_again
-from app.outbound.outbox import Message, list_messages, resend
+from app.outbound.outbox import Message, list_messages, resend, resend_mail
 from app.outbound.webhooks import KINDS, BadWebhook, Webhook, add_webhook, list_webhooks, remove_webhook
 from app.sale.catalog import Event
 from app.units import iso, now_ms
@@ -170,6 +170,17 @@ async def resend_delivery(request: Request, admin: Admin) -> Response:
     message_id = request.path_params["message_id"]
     if not ID.fullmatch(message_id) or not await resend(database, message_id, now_ms(), webhook_id=hook.id):
         raise Problem("not_found", "There is no such delivery, or it is under way.")
+    return Json(Resent(), 202)
+
+
+@promise("Sends a mail of an event once more that ended, or was given up.", {202: Resent})
+@allowed("orders")
+async def resend_message(request: Request, admin: Admin) -> Response:
+    event, message_id = await _event(request), request.path_params["message_id"]
+    database = services_of(request).database
+    if not ID.fullmatch(message_id) or not await resend_mail(database, message_id, event.id, now_ms()):
+        raise Problem("not_found", "There is no such mail, or it is under way.")
+    await record(request, admin, "mailed again", event.id, subject=message_id)
     return Json(Resent(), 202)
 
 

@@ -92,7 +92,7 @@ function settle(form, answer) {
   const hints = $("[data-hints]");
   if (hints && answer?.hints) hints.replaceChildren(...answer.hints.map((hint) => Object.assign(document.createElement("li"), { textContent: hint })));
   if ("reveals" in form.dataset) return reveal(form, answer[form.dataset.reveals]);
-  $("[data-done]", form).textContent = phrase("form.done");
+  $("[data-done]", form).textContent = phrase(form.dataset.says ?? "form.done");
 }
 
 async function send(form) {

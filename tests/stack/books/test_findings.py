@@ -1,5 +1,6 @@
 """What does not agree is a row with what mends it, and closes once it is mended; a look costs what has changed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -14,6 +15,7 @@ from app.payments.findings import Finding, Reconciler, mend, open_findings
 from app.payments.provider import Checkout, PaymentNotice, TransactionPage, fact_of
 from app.units import now_ms
 from tests.world.books import PRICE_MINOR, World, in_a_world, paid, refund_asked, refunds_done
+from tests.world.commands import ticketcraze
 
 
 class Listing:
@@ -221,3 +223,35 @@ class OneConnection:
 async def handler_reads(connection: Connection) -> int:
     rows = await connection.fetch_all("SHOW SESSION STATUS LIKE 'Handler_read%'")
     return sum(int(row["Value"]) for row in rows)
+
+
+def test_findings_are_listed_mended_and_closed_by_command(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        lost, odd = await world.order(), await world.order()
+        notice = charge(lost, "tx-lost")
+        told = Finding("missing_here", "tell_ledger", lost, "sandbox took $45.00", "sandbox", "tx-lost", notice)
+        seen = Finding("amount", "people", odd, "sandbox says $1.00", "sandbox", "tx-odd")
+        async with world.database.connection() as connection:
+            await connection.execute("DELETE FROM findings")
+            await findings.keep_findings(connection, [told, seen])
+
+        async def mend_by(*words: str) -> tuple[int, dict[str, Any]]:
+            return await asyncio.to_thread(ticketcraze, own_topics, "mend", *words)
+
+        code, answer = await mend_by("--list")
+        assert code == 0
+        listed = {one["id"]: (one["kind"], one["action"], one["order_id"]) for one in answer["findings"]}
+        assert listed == {
+            told.id: ("missing_here", "tell_ledger", lost), seen.id: ("amount", "people", odd),
+        }  # fmt: skip
+        assert await mend_by() == (0, {"mended": [told.id], "people": []}), "all that needs no people"
+        async with open_orders_log(world.settings) as log:
+            assert (await log.lag())[1] == 1
+        assert await mend_by(seen.id) == (0, {"mended": [], "people": [seen.id]})
+        assert await mend_by("--done", seen.id) == (0, {"closed": [seen.id]})
+        code, answer = await mend_by(seen.id)
+        assert (code, answer["error"]) == (1, f"No finding {seen.id} is open.")
+        await findings.close(world.database, told.id)
+        assert await mend_by("--list") == (0, {"findings": []})
+
+    in_a_world(own_topics, story)

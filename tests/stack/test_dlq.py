@@ -1,0 +1,142 @@
+"""Facts that could not be applied: kept without limit, listed with their reasons, and told to the ledger again."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from app.ids import new_id, new_order_id
+from app.infra.kafka import connection_options, create_topics, dlq_topic, open_orders_log, open_producer
+from app.orders.facts import records
+from app.settings import Settings
+from tests.stack.admin.people import browser, new_admin, sign_in, token_of
+from tests.world.books import PRICE_MINOR, paid
+from tests.world.buyers import OpenSale, make_event, refused, until_status
+from tests.world.commands import ticketcraze
+from tests.world.fixtures import own_env, topics_of_one_test
+from tests.world.stack import Stack
+
+__all__ = ["own_env", "topics_of_one_test"]
+
+
+async def set_aside(settings: Settings, key: str, value: bytes, reason: str) -> None:
+    """Puts a record into the dlq, as the ledger does."""
+    async with open_producer(settings) as producer:
+        await producer.send([(key, value)], dlq_topic(settings), [("reason", reason.encode())])
+
+
+async def settings_of_topic(settings: Settings, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    await admin.start()
+    try:
+        [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    finally:
+        await admin.close()
+    [(_, _, _, _, entries)] = answer.resources
+    return {name: value for name, value, *_ in entries}
+
+
+def test_the_dlq_is_listed_and_told_again_by_commands(own_topics: dict[str, str]) -> None:
+    settings = Settings.from_environment(own_topics)
+    order_id = new_order_id(1)
+    assert ticketcraze(own_topics, "dlq", "list") == (0, {"letters": []})
+
+    async def lag() -> int:
+        async with open_orders_log(settings) as log:
+            return (await log.lag())[0]
+
+    [(_, fact)] = records(paid(order_id))
+    asyncio.run(set_aside(settings, order_id, fact, "a constraint"))
+    asyncio.run(set_aside(settings, "", b"?", "undecodable"))
+    code, answer = ticketcraze(own_topics, "dlq", "list")
+    assert code == 0
+    known, odd = answer["letters"]
+    assert (known["order_id"], known["fact"], known["reason"]) == (
+        order_id, f"PaymentSucceeded of order {order_id}", "a constraint",
+    )  # fmt: skip
+    assert (odd["fact"], odd["reason"]) == ("undecodable record of no order", "undecodable")
+
+    assert ticketcraze(own_topics, "dlq", "replay", known["id"]) == (0, {"replayed": [known["id"]]})
+    assert asyncio.run(lag()) == 1, "the ledger has it to read"
+    assert [letter["id"] for letter in ticketcraze(own_topics, "dlq", "list")[1]["letters"]] == [odd["id"]]
+    code, answer = ticketcraze(own_topics, "dlq", "replay", known["id"])
+    assert (code, answer["error"]) == (1, f"The dlq has no {known['id']}, or it was replayed already.")
+    assert ticketcraze(own_topics, "dlq", "replay") == (0, {"replayed": [odd["id"]]}), "all of them without an id"
+    assert ticketcraze(own_topics, "dlq", "list") == (0, {"letters": []})
+    assert asyncio.run(lag()) == 2
+
+
+def test_topics_forget_no_dead_letter_and_no_fact_that_was_confirmed(own_topics: dict[str, str]) -> None:
+    settings = Settings.from_environment(own_topics)
+    dlq = asyncio.run(settings_of_topic(settings, dlq_topic(settings)))
+    facts = asyncio.run(settings_of_topic(settings, settings.orders_topic))
+    assert (dlq["retention.ms"], dlq["min.insync.replicas"]) == ("-1", "1")  # of a single broker
+    assert facts["min.insync.replicas"] == "1"
+
+
+def test_a_dlq_that_somebody_else_made_keeps_its_letters_too(own_topics: dict[str, str]) -> None:
+    settings = Settings.from_environment(own_topics | {"ORDERS_TOPIC": f"made-{new_id()}"})
+    dlq = dlq_topic(settings)
+
+    async def made_first() -> dict[str, str]:
+        admin = AIOKafkaAdminClient(**connection_options(settings))
+        await admin.start()
+        theirs = {"retention.ms": "1000", "max.message.bytes": "2000000"}
+        await admin.create_topics([NewTopic(dlq, 1, 1, topic_configs=theirs)])
+        try:
+            await create_topics(settings)
+            await create_topics(settings)
+            return await settings_of_topic(settings, dlq)
+        finally:
+            await admin.delete_topics([settings.orders_topic, dlq])
+            await admin.close()
+
+    kept = asyncio.run(made_first())
+    assert (kept["retention.ms"], kept["max.message.bytes"]) == ("-1", "2000000")
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    admin = new_admin(stack.env)
+    with browser(stack) as client:
+        token_of(sign_in(client, admin.name, admin.password))
+        yield client
+
+
+def letters_of(api: httpx.Client, order_id: str) -> list[Any]:
+    answer = api.get("/api/v1/admin/dlq")
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return [letter for letter in answer.json()["letters"] if letter["order_id"] == order_id]
+
+
+def test_a_letter_is_replayed_over_the_api_and_the_ledger_applies_it(
+    open_sale: OpenSale, api: httpx.Client
+) -> None:
+    stack, buyer = open_sale.stack, open_sale.buyer()
+    settings = Settings.from_environment(stack.env)
+    order_id = buyer.order()
+    [(_, fact)] = records(paid(order_id, PRICE_MINOR))
+    asyncio.run(set_aside(settings, order_id, fact, "no connection to the books"))
+    [letter] = letters_of(api, order_id)
+    assert letter["reason"] == "no connection to the books"
+    page = api.get(f"/admin/events/{open_sale.sale.slug}/trouble").text
+    assert f"PaymentSucceeded of order {order_id} could not be applied: no connection to the books" in page
+    assert f'"ids": ["{letter["id"]}"]' in page
+
+    answer = api.post("/api/v1/admin/dlq/replay", json={"ids": [letter["id"]]})
+    assert (answer.status_code, answer.json()) == (200, {"replayed": [letter["id"]]})
+    until_status(buyer.client, order_id, "CONFIRMED")
+    assert letters_of(api, order_id) == []
+    assert letter["id"] not in api.get(f"/admin/events/{open_sale.sale.slug}/trouble").text
+    refused(api.post("/api/v1/admin/dlq/replay", json={"ids": [letter["id"]]}), 422, "invalid")
+
+
+@pytest.fixture
+def open_sale(stack: Stack) -> Iterator[OpenSale]:
+    with ExitStack() as closing:
+        yield OpenSale(stack, make_event(stack.env), closing)
