@@ -173,7 +173,9 @@ async def create_topics(settings: Settings) -> None:
             NewTopic(dlq_topic(settings), 1, replicas, topic_configs={**safe, RETENTION: UNLIMITED}),
         ]
         answer = (await admin.create_topics(topics)).to_object()
-        await _keep_for_ever(admin, dlq_topic(settings))
+        there = {t["topic"] for t in answer["topic_errors"] if t["error_code"] == TopicAlreadyExistsError.errno}
+        if dlq_topic(settings) in there:
+            await _keep_for_ever(admin, dlq_topic(settings))
         await _wait_for_coordinator(admin, settings.ledger_group)
     except (KafkaError, TimeoutError) as error:
         raise KafkaUnavailable(str(error) or "no answer in time") from error
@@ -187,7 +189,9 @@ async def create_topics(settings: Settings) -> None:
 async def _keep_for_ever(admin: AIOKafkaAdminClient, topic: str) -> None:
     """Has a topic that somebody else made keep its records without limit; whatever else was set there stays."""
     [described] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    [(_, _, _, _, entries)] = described.resources
+    [(error, message, _, _, entries)] = described.resources
+    if error:
+        raise KafkaUnavailable(f"topic {topic}: {message}")
     of_topic = {name: value for name, value, _, source, *_ in entries if source == OF_TOPIC}
     if of_topic.get(RETENTION) != UNLIMITED:
         wanted = {**of_topic, RETENTION: UNLIMITED}  # Kafka takes all of them, or forgets the others
