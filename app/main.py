@@ -221,6 +221,7 @@ ROUTES = [
     resource("/admin/events/{slug}/trouble", GET=event_pages.trouble_page),
     resource("/admin/events/{slug}/settings", GET=event_pages.settings_page),
     resource("/admin/events/{slug}/preview", GET=preview.preview_page),
+    resource("/admin/events/{slug}/calling-off", GET=event_pages.calling_off_page),
     resource("/admin/events/{slug}/log", GET=event_pages.log_page),
     resource("/admin/events/{slug}/rehearsals", GET=rehearsals.rehearsals_page),
     resource("/admin/events/{slug}/verdict", GET=event_pages.verdict_page),

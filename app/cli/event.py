@@ -114,7 +114,7 @@ def add(commands: Commands) -> None:
     pause.add_argument("words", metavar="WORDS", nargs="*", help="what buyers read while it is paused")
     for name, does, do in (
         ("open", "Opens a sale now: its lobby is drawn, or a pause ends.", _open),
-        ("close", "Closes a sale for good.", _close),
+        ("close", "Closes a sale: nobody can join or reserve any more. It can be opened again.", _close),
     ):
         events.add(name, does, do, f"ticketcraze event {name} night-of-lights").add_argument(
             "slug", metavar="SLUG"

@@ -199,6 +199,7 @@ def _snapshot(event: Event, now: _Sale, books: _Books, processes: list[Report]) 
             slug=event.slug,
             name=event.name,
             sale=state_for_organisers(now.state, now.stock),
+            is_over=event.purged or event.called_off_at_ms is not None,
             notice=now.fields["notice"] or None,
             opens_at=iso(int(now.fields["opens_at_ms"] or event.opens_at_ms)),
             rate_per_minute=event.rate_per_minute,

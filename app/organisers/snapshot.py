@@ -17,12 +17,14 @@ OrganiserState = Literal["scheduled", "drawing", "open", "paused", "sold_out", "
 class SnapshotEvent(Struct, frozen=True):
     """The sale and its settings. `notice` is what is read while it is paused, `message` what everybody is told.
 
-    `revision` grows with every change of the settings: what `If-Match` of a change must say.
+    `revision` grows with every change of the settings: what `If-Match` of a change must say. A sale that `is_over`
+    cannot be opened again: it was called off, or cleared away.
     """
 
     slug: str
     name: str
     sale: OrganiserState
+    is_over: bool
     notice: str | None
     opens_at: Time
     rate_per_minute: int

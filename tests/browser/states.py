@@ -354,6 +354,7 @@ class World:
         yield State("an order to refund", f"/admin/orders/{asked[1]}", admin=session)
         yield State("new event", "/admin/new", admin=session)
         yield State("preview", f"/admin/events/{draft}/preview", admin=session, shows="joinable")
+        yield State("calling off", f"{at}/calling-off", admin=session)
         yield State("settings of a draft", f"/admin/events/{draft}/settings", admin=session)
         yield State("account", "/admin/account", admin=session)
         yield State("sales", "/admin", admin=session)

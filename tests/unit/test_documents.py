@@ -109,7 +109,7 @@ def test_every_operation_has_an_id_of_its_own_and_words(openapi: Json) -> None:
 SNAPSHOT = Snapshot(
     server_now="2026-11-23T19:30:00.000Z",
     event=SnapshotEvent(
-        "night", "Night", "drawing", None, "2026-11-23T19:30:00.000Z", 600, 200, None, 300, 300, 4, None, 1
+        "night", "Night", "drawing", False, None, "2026-11-23T19:30:00.000Z", 600, 200, None, 300, 300, 4, None, 1
     ),
     funnel=Funnel(1, 2, 3, 4, 5, 6, 7),
     passed=Passed(1, 2, 3, 4, 5, 6, 7),

@@ -26,6 +26,7 @@ from app.web.admin.access import allowed
 from app.web.admin.blocks import blocked_list
 from app.web.admin.codes import codes_of
 from app.web.admin.events import settings_of
+from app.web.admin.money import progress_of
 from app.web.admin.orders import letters_for, read_search, trouble_of
 from app.web.problems import Problem, invalid
 from app.web.refunding import shown as refund_shown
@@ -167,6 +168,15 @@ async def settings_page(request: Request, admin: Admin) -> Response:
     blocked = msgspec.to_builtins(blocked_list(event))
     codes = msgspec.to_builtins(await codes_of(services, event))
     return await _event_page(request, admin, event, "Settings", message=message, codes=codes, **blocked)
+
+
+@allowed("run", page=True)
+async def calling_off_page(request: Request, admin: Admin) -> Response:
+    """Calls the event off, or says how far that has come."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    progress = msgspec.to_builtins(await progress_of(request))
+    return await _event_page(request, admin, event, "Calling_off", progress=progress)
 
 
 @allowed("view", page=True)

@@ -172,13 +172,13 @@ async def post_event_cancel(request: Request, admin: Admin) -> Response:
     await record(request, admin, "call off", event.id, became=because)
     await services.events.refresh(event.slug)
     where = {"Location": f"/api/v1/admin/events/{event.slug}/cancel"}
-    return Json(await _progress(request), 202, where)
+    return Json(await progress_of(request), 202, where)
 
 
 @promise("How far it has come to call an event off.", {200: CallingOff})
 @allowed("view")
 async def get_event_cancel(request: Request, admin: Admin) -> Response:
-    return Json(await _progress(request))
+    return Json(await progress_of(request))
 
 
 @promise(
@@ -260,7 +260,8 @@ async def _tell(request: Request, fact: RefundDecided) -> None:
         log.warning("refund %s of order %s is decided, and told later: %s", fact.fact_id, fact.order_id, error)
 
 
-async def _progress(request: Request) -> CallingOff:
+async def progress_of(request: Request) -> CallingOff:
+    """How far it has come to call the event off that the address names. Raises UnknownEvent."""
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
     stands = await calling_off.progress(services.database, event.id)

@@ -1,7 +1,7 @@
 // The buttons that change the sale. Each asks first, because everyone in the queue feels it.
 
 import { call, Problem } from "../shared/api.js";
-import { $, $$, confirmed } from "../shared/page.js";
+import { $, $$, confirmed, setText } from "../shared/page.js";
 import { phrase } from "../shared/phrases.js";
 
 const question = (state) => Object.fromEntries(["title", "text", "yes", "no"].map((part) => [part, phrase(`ask.${state}.${part}`)]));
@@ -22,7 +22,7 @@ export function setUpControls(slug, onSnapshot) {
     button.addEventListener("click", async () => {
       const state = button.dataset.control;
       const notice = state === "paused" ? await askNotice() : undefined;
-      if (notice === null || (state !== "paused" && !(await confirmed(question(state))))) return;
+      if (notice === null || (state !== "paused" && !(await confirmed(question(button.dataset.asks ?? state))))) return;
       problem.textContent = "";
       button.disabled = true;
       try {
@@ -38,7 +38,10 @@ export function setUpControls(slug, onSnapshot) {
 }
 
 // Only what can be done from here is offered.
-export function showControls(sale) {
-  const offered = { open: sale === "scheduled" || sale === "paused", paused: sale === "open" || sale === "sold_out", closed: sale !== "closed" };
+export function showControls({ sale, is_over: isOver }) {
+  const offered = { open: ["scheduled", "paused", "closed"].includes(sale) && !isOver, paused: sale === "open" || sale === "sold_out", closed: sale !== "closed" };
   for (const button of $$("[data-control]")) button.hidden = !offered[button.dataset.control];
+  const open = $("[data-control=open]");
+  open.dataset.asks = sale === "closed" ? "reopen" : "open";
+  setText(open, phrase(sale === "scheduled" ? "control.open" : "control.open_again"));
 }

@@ -66,7 +66,7 @@ function show() {
   $("main").dataset.state = event.sale;
   $("[data-sale]").dataset.sale = event.sale;
   document.title = `${count(sumOf("sold"))} of ${count(sumOf("capacity"))} · ${event.name}`;
-  showControls(event.sale);
+  showControls(event);
   showSkus();
   funnel($("#funnel"), counts);
   for (const svg of $$("[data-spark]")) sparkline(svg, history, svg.dataset.spark);

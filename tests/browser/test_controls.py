@@ -1,0 +1,81 @@
+"""Each control of an organiser is pressed, on a phone and at a desk, and does what it says."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+
+from tests.browser.conftest import PHONE, WAIT_MS
+from tests.browser.test_organisers import DESKTOP, confirm, sign_in
+from tests.world.buyers import OpenSale, make_event, pay, until_status
+from tests.world.stack import Stack
+
+
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    window: ViewportSize = request.param
+    context = browser.new_context(viewport=window, reduced_motion="reduce")
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def sale(stack: Stack) -> Iterator[OpenSale]:
+    with ExitStack() as closing:
+        yield OpenSale(stack, make_event(stack.env), closing)
+
+
+def test_a_sale_is_paused_with_words_opened_closed_and_opened_again(
+    page: Page, stack: Stack, sale: OpenSale
+) -> None:
+    sign_in(page, stack, f"/admin/events/{sale.sale.slug}")
+    state = page.get_by_test_id("sale")
+
+    def control(name: str) -> Locator:
+        return page.locator(f"[data-control={name}]")
+
+    control("paused").click()
+    page.fill("#notice", "We go on at nine")
+    page.get_by_test_id("confirm-pause").click()
+    expect(state).to_have_text("Paused")
+    expect(page.get_by_text("We go on at nine").first).to_be_visible()
+    expect(control("open")).to_have_text("Open again")
+    control("open").click()
+    confirm(page)
+    expect(state).to_have_text("On sale")
+    control("closed").click()
+    expect(page.get_by_role("dialog")).to_contain_text("You can open it again")
+    confirm(page)
+    expect(state).to_have_text("Closed")
+    expect(control("closed")).to_be_hidden()
+    control("open").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It goes on where it was closed")
+    confirm(page)
+    expect(state).to_have_text("On sale")
+
+
+def test_an_event_is_called_off_once_its_name_is_typed_and_the_page_follows_the_refunds(
+    page: Page, stack: Stack, sale: OpenSale
+) -> None:
+    buyer = sale.buyer()
+    order_id = buyer.order(2)
+    pay(buyer.client, order_id)
+    until_status(buyer.client, order_id, "CONFIRMED")
+    sign_in(page, stack, f"/admin/events/{sale.sale.slug}/settings")
+    page.get_by_test_id("calling-off").click()
+    form = page.get_by_test_id("call-off")
+    for typed in ("", uuid.uuid4().hex):
+        page.fill("#typed", typed)
+        form.get_by_role("button").click()
+        assert page.evaluate("document.querySelector('#typed:invalid') === document.activeElement")
+    page.fill("#reason", "The hall is flooded")
+    page.fill("#typed", sale.sale.slug)
+    form.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="The event is called off")).to_be_visible()
+    expect(page.get_by_test_id("refunds-done")).to_have_text("1")
+    page.goto(f"{stack.web}/admin/events/{sale.sale.slug}")
+    expect(page.get_by_test_id("sale")).to_have_text("Closed")
+    expect(page.locator("[data-control=open]")).to_be_hidden()
