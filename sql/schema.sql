@@ -333,6 +333,7 @@ CREATE TABLE refund_requests (
     status          VARCHAR(12)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- ASKED, DECLINED, DECIDED, BOOKED, VOID
     amount          DECIMAL(12,2)  NOT NULL, -- 0: what the items cost, or everything
     items           VARCHAR(1000)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL, -- "sku:quantity,…"
+    tickets         VARCHAR(1000)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', -- those that were named: "sku:number,…"
     restock         BOOLEAN        NOT NULL, -- the tickets are sold again
     reason          VARCHAR(200)   NOT NULL,
     asked_by        VARCHAR(64)    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -4,8 +4,9 @@ A decision is written down here first, under the lock of its order, so that seve
 than was paid. Then the ledger is told of it, and again until it is in the books (`workers/refunds.py`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from app.ids import event_of, new_id
@@ -35,9 +36,14 @@ class NoSuchRequest(Exception):
     """No refund of this id waits for a decision."""
 
 
+Numbered = tuple[
+    int, int
+]  # a ticket of an order by its sku and its number there: the same in whosever hands it is
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """What is to go back: `amount_minor`, or the price of `items`, or everything where neither is given.
+    """What is to go back: `amount_minor`, or the price of `items`, or of these tickets, or everything without any.
 
     `restock` None: tickets that come back are sold again.
     """
@@ -46,6 +52,7 @@ class Wanted:
     items: tuple[Returned, ...] = ()
     restock: bool | None = None
     reason: str = ""
+    ticket_ids: tuple[str, ...] = field(default=(), repr=False)  # keys were hashed without it
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class Request:
     reason: str
     asked_by: str
     created_at_ms: int
+    tickets: tuple[Numbered, ...] = ()  # which of them, where they were named
 
     def fact(self) -> RefundDecided:
         """What the ledger is told: the same however often."""
@@ -100,7 +108,7 @@ async def ask(database: Database, order_id: str, wanted: Wanted, key: str) -> Re
 
 
 async def _write(database: Database, order_id: str, wanted: Wanted, who: str, key: str, status: str) -> Request:
-    hash_ = sha256(repr(wanted).encode()).hexdigest()
+    hash_ = sha256("".join((repr(wanted), *wanted.ticket_ids)).encode()).hexdigest()
     async with database.transaction() as connection:
         order = await _locked(connection, order_id)
         before = await connection.fetch_one(
@@ -112,6 +120,10 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
             return _request(before)
         if status == ASKED and await _of_order(connection, order_id, ASKED):
             raise NotRefundable("A refund of this order was asked for already; the organiser decides.")
+        tickets = await _named(connection, order_id, wanted.ticket_ids)
+        if tickets:
+            named = Counter(sku_id for sku_id, _ in tickets)
+            wanted = replace(wanted, items=tuple(Returned(*line) for line in named.items()))
         request = Request(
             new_id(),
             order_id,
@@ -122,12 +134,13 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
             wanted.reason,
             who,
             now_ms(),
+            tickets,
         )
         now = to_datetime(request.created_at_ms)
         await connection.insert_many(
-            "INSERT INTO refund_requests (id, order_id, event_id, status, amount, items, restock, reason,"
+            "INSERT INTO refund_requests (id, order_id, event_id, status, amount, items, tickets, restock, reason,"
             " asked_by, decided_by, idempotency_key, request_hash, created_at, updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     request.id,
@@ -136,6 +149,7 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
                     status,
                     to_decimal(request.amount_minor),
                     ",".join(f"{item.sku_id}:{item.quantity}" for item in request.items),
+                    ",".join(f"{sku_id}:{number}" for sku_id, number in tickets),
                     request.restock,
                     request.reason,
                     who[:MOST_NAME],
@@ -148,6 +162,32 @@ async def _write(database: Database, order_id: str, wanted: Wanted, who: str, ke
             ],
         )
     return request
+
+
+async def _named(connection: Connection, order_id: str, ticket_ids: Sequence[str]) -> tuple[Numbered, ...]:
+    """The tickets of these ids, of an order that is locked. Raises NotRefundable for one that is not good."""
+    if not ticket_ids:
+        return ()
+    rows = await connection.fetch_all(
+        "SELECT id, sku_id, number FROM tickets WHERE order_id = %s AND status = 'VALID'"  # noqa: S608
+        f" AND id IN {in_list(ticket_ids)} ORDER BY sku_id, number",
+        (order_id, *ticket_ids),
+    )
+    tickets = tuple((int(row["sku_id"]), int(row["number"])) for row in rows)
+    going = {ticket for request in await _of_order(connection, order_id, DECIDED) for ticket in request.tickets}
+    if len(rows) != len(set(ticket_ids)) or going.intersection(tickets):
+        raise NotRefundable("One of these tickets is not of this order, was used, or was taken back already.")
+    return tickets
+
+
+async def named_tickets(connection: Connection, order_ids: Sequence[str]) -> set[tuple[str, int, int]]:
+    """Which tickets of these orders were named when money for them was given back: (order, sku, number)."""
+    rows = await connection.fetch_all(
+        "SELECT order_id, tickets FROM refund_requests WHERE tickets <> '' AND status IN ('DECIDED', 'BOOKED')"  # noqa: S608
+        f" AND order_id IN {in_list(order_ids)}",
+        order_ids,
+    )
+    return {(row["order_id"], *ticket) for row in rows for ticket in _pairs(row["tickets"])}
 
 
 async def grant(
@@ -223,18 +263,24 @@ def _restocks(order: Order, wanted: Wanted) -> bool:
 
 
 def _request(row: Row) -> Request:
-    pairs = (pair.split(":") for pair in row["items"].split(",") if pair)
     return Request(
         row["id"],
         row["order_id"],
         row["status"],
         to_minor(row["amount"]),
-        tuple(Returned(int(sku_id), int(quantity)) for sku_id, quantity in pairs),
+        tuple(Returned(*line) for line in _pairs(row["items"])),
         bool(row["restock"]),
         row["reason"],
         row["asked_by"],
         to_ms(row["created_at"]),
+        _pairs(row["tickets"]),
     )
+
+
+def _pairs(text: str) -> tuple[tuple[int, int], ...]:
+    """The numbers of "7:2,8:1"."""
+    pairs = (pair.split(":") for pair in text.split(",") if pair)
+    return tuple((int(first), int(second)) for first, second in pairs)
 
 
 async def requests_of(database: Database, event_id: int, status: str, after: str = "") -> list[Request]:

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from app.ids import ORDER_ID, new_id, short_code
 from app.infra.mysql import Connection, Database, Row, in_list
-from app.live.shapes import Money, Time
+from app.live.shapes import Money, TicketStatus, Time
 from app.orders.lifecycle import Order
 from app.orders.reading import read_orders
 from app.organisers.access import Admin
+from app.tickets.issuing import FIRST_ISSUE
 from app.units import iso, money_text, now_ms, to_datetime, to_minor, to_ms
 
 MOST_TIMELINE: Final = 500
@@ -86,6 +87,17 @@ class OrderPayment(Struct, frozen=True):
     created_at: Time
 
 
+class OrderTicket(Struct, frozen=True):
+    """A ticket of an order as it stands; `number` is among those of its kind. Handed on, it has another id."""
+
+    ticket_id: str
+    sku_id: int
+    name: str
+    number: int
+    status: TicketStatus
+    handed_on: bool
+
+
 class OrderLife(Struct, frozen=True):
     """One order with everything that is known of it; its `timeline` newest first."""
 
@@ -102,6 +114,7 @@ class OrderLife(Struct, frozen=True):
     email: str | None
     items: list[OrderLine]
     payments: list[OrderPayment]
+    tickets: list[OrderTicket]
     timeline: list[Step]
 
 
@@ -231,6 +244,12 @@ async def order_life(database: Database, order_id: str) -> OrderLife | None:
         }
         contact = await connection.fetch_one("SELECT email FROM contacts WHERE order_id = %s", (order.id,))
         steps = await _steps(connection, order, names)
+        tickets = await connection.fetch_all(
+            "SELECT id, sku_id, number, issue, status FROM tickets t WHERE order_id = %s AND NOT EXISTS (SELECT 1"
+            " FROM tickets n WHERE n.order_id = t.order_id AND n.sku_id = t.sku_id AND n.number = t.number"
+            " AND n.issue > t.issue) ORDER BY sku_id, number",
+            (order.id,),
+        )
     return OrderLife(
         order_id=order.id,
         code=short_code(order.id),
@@ -257,6 +276,17 @@ async def order_life(database: Database, order_id: str) -> OrderLife | None:
                 iso(p.created_at_ms),
             )
             for p in order.payments
+        ],
+        tickets=[
+            OrderTicket(
+                row["id"],
+                row["sku_id"],
+                names.get(row["sku_id"], ""),
+                row["number"],
+                row["status"].lower(),
+                row["issue"] > FIRST_ISSUE,
+            )
+            for row in tickets
         ],
         timeline=[Step(iso(at_ms), kind, text) for at_ms, kind, text in sorted(steps, reverse=True)],
     )

@@ -5,10 +5,11 @@ A ticket that was used stays used, and a void one void. Whatever the batch, the 
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from app.infra.mysql import Connection, Row, in_list
 from app.orders.lifecycle import BOUGHT, Order, valid
+from app.orders.refund_requests import named_tickets
 from app.units import now_ms, to_datetime
 
 FIRST_ISSUE = 1
@@ -48,7 +49,8 @@ async def follow_orders(connection: Connection, steps: Sequence[Step]) -> None:
             f" WHERE order_id IN {in_list(fewer)} AND status <> 'VOID' FOR UPDATE",
             [order.id for order in fewer],
         )
-        if ended := superfluous(fewer, rows):
+        named = await named_tickets(connection, [order.id for order in fewer])
+        if ended := superfluous(fewer, rows, named):
             await connection.execute(
                 "UPDATE tickets SET status = 'VOID', ended_at = %s"  # noqa: S608
                 f" WHERE status = 'VALID' AND id IN {in_list(ended)}",
@@ -56,8 +58,19 @@ async def follow_orders(connection: Connection, steps: Sequence[Step]) -> None:
             )
 
 
-def superfluous(orders: Sequence[Order], rows: Sequence[Row]) -> list[str]:
-    """Which of the tickets of these orders are good and must not be: of each kind the highest numbers."""
+def superfluous(
+    orders: Sequence[Order], rows: Sequence[Row], named: Collection[tuple[str, int, int]] = ()
+) -> list[str]:
+    """Which of the tickets of these orders are good and must not be.
+
+    Of each kind first those that were `named` when their money was given back, by order, sku and number; then the
+    highest numbers.
+    """
+
+    def last_first(ticket: Row) -> tuple[bool, int]:
+        key = ticket["order_id"], ticket["sku_id"], ticket["number"]
+        return key not in named, -int(ticket["number"])
+
     live: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in rows:
         live[row["order_id"], row["sku_id"]].append(row)
@@ -65,7 +78,7 @@ def superfluous(orders: Sequence[Order], rows: Sequence[Row]) -> list[str]:
     ended: list[str] = []
     for (order_id, sku_id), tickets in live.items():
         excess = len(tickets) - rights[order_id][sku_id]
-        good = sorted((t for t in tickets if t["status"] == "VALID"), key=lambda t: -int(t["number"]))
+        good = sorted((t for t in tickets if t["status"] == "VALID"), key=last_first)
         ended += [str(ticket["id"]) for ticket in good[: max(0, excess)]]
     return ended
 

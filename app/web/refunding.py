@@ -29,10 +29,17 @@ class ReturnedLine(msgspec.Struct, forbid_unknown_fields=True):
 ReturnedLines = Annotated[list[ReturnedLine], msgspec.Meta(min_length=1, max_length=MAX_SKUS)]
 
 
+class NumberedTicket(msgspec.Struct, frozen=True):
+    """A ticket of an order by its number among those of its kind: the same in whosever hands it is."""
+
+    sku_id: int
+    number: int
+
+
 class RefundRequested(msgspec.Struct, frozen=True):
     """A refund that was decided on, or asked for: `status` is ASKED, DECLINED, DECIDED, BOOKED or VOID.
 
-    `amount` is null where it is what the items cost, or everything.
+    `amount` is null where it is what the items cost, or everything. `tickets` are those that were named.
     """
 
     request_id: str
@@ -44,6 +51,7 @@ class RefundRequested(msgspec.Struct, frozen=True):
     reason: str
     asked_by: str
     created_at: str
+    tickets: list[NumberedTicket] = []
 
 
 def shown(request: refund_requests.Request) -> RefundRequested:
@@ -58,6 +66,7 @@ def shown(request: refund_requests.Request) -> RefundRequested:
         reason=request.reason,
         asked_by=request.asked_by,
         created_at=iso(request.created_at_ms),
+        tickets=[NumberedTicket(*ticket) for ticket in request.tickets],
     )
 
 

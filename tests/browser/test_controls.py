@@ -79,3 +79,22 @@ def test_an_event_is_called_off_once_its_name_is_typed_and_the_page_follows_the_
     page.goto(f"{stack.web}/admin/events/{sale.sale.slug}")
     expect(page.get_by_test_id("sale")).to_have_text("Closed")
     expect(page.locator("[data-control=open]")).to_be_hidden()
+
+
+def test_one_of_two_tickets_is_refunded_by_its_name(page: Page, stack: Stack, sale: OpenSale) -> None:
+    buyer = sale.buyer()
+    order_id = buyer.order(2)
+    pay(buyer.client, order_id)
+    until_status(buyer.client, order_id, "CONFIRMED")
+    sign_in(page, stack, f"/admin/orders/{order_id}")
+    form = page.get_by_test_id("refund-tickets")
+    form.get_by_role("button").click()
+    confirm(page)
+    expect(form.get_by_text("Not changed.")).to_contain_text("At least one ticket")
+    form.get_by_label("number 1").check()
+    form.get_by_role("button").click()
+    with page.expect_navigation():
+        confirm(page)
+    until_status(buyer.client, order_id, "PARTIALLY_REFUNDED")
+    tickets = buyer.client.get(f"/orders/{order_id}/tickets").json()
+    assert [ticket["status"] for ticket in tickets] == ["void", "valid"]

@@ -35,6 +35,8 @@ def test_an_order_that_is_given_back_keeps_no_good_ticket_and_used_ones_stay() -
 def test_of_a_kind_that_is_given_back_in_part_the_last_ones_end() -> None:
     rows = [row(1), row(2), row(3), row(1, sku_id=2)]
     assert superfluous([an_order("CONFIRMED", s1=1, s2=1)], rows) == ["1-3", "1-2"]
+    named = {("an-order", 1, 1), ("another-order", 1, 2)}
+    assert superfluous([an_order("CONFIRMED", s1=1, s2=1)], rows, named) == ["1-1", "1-3"], "the named one first"
     used = [row(1), row(2), row(3, "USED")]
     assert superfluous([an_order("CONFIRMED", s1=1)], used) == ["1-2", "1-1"], "the used one counts"
     assert superfluous([an_order("CONFIRMED", s1=3)], used) == []

@@ -1,6 +1,7 @@
 """The organiser's API for the money of an order and of an event: refunds, reviews, cancelling, calling off."""
 
 import logging
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -27,14 +28,23 @@ from app.web.services import services_of
 log = logging.getLogger(__name__)
 
 
-class Refund(msgspec.Struct, forbid_unknown_fields=True):
-    """What goes back: `amount` in minor units, or the price of `items`, or everything where neither is given.
+MOST_NAMED = 50
+TicketIds = Annotated[
+    list[Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]],
+    msgspec.Meta(max_length=MOST_NAMED),
+]
 
-    With `restock`, as usual, tickets that are taken back are sold again.
+
+class Refund(msgspec.Struct, forbid_unknown_fields=True):
+    """What goes back: `amount` in minor units, or the price of `items`, or of the tickets of `ticket_ids`.
+
+    Exactly those tickets become void; of `items` those with the highest numbers. Everything goes back where none
+    of the three is given. With `restock`, as usual, tickets that are taken back are sold again.
     """
 
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
     items: ReturnedLines | None = None
+    ticket_ids: TicketIds | None = None
     restock: bool | None = None
     reason: Reason = ""
 
@@ -92,7 +102,12 @@ class CallingOff(msgspec.Struct, frozen=True):
 async def post_refund(request: Request, admin: Admin) -> Response:
     services, order_id = services_of(request), order_id_of(request)
     asked = await read_json(request, Refund, may_be_empty=True)
+    if asked.ticket_ids == []:
+        raise invalid("ticket_ids: at least one ticket")
+    if asked.ticket_ids is not None and (asked.amount is not None or asked.items is not None):
+        raise invalid("amount, items, ticket_ids: one of them, or none for everything")
     wanted = wanted_of(asked.items, asked.amount, asked.restock, asked.reason)
+    wanted = replace(wanted, ticket_ids=tuple(sorted(asked.ticket_ids or ())))
     key = key_of(request)
     await _known(request, order_id)
     try:

@@ -31,6 +31,10 @@ function bodyOf(form) {
   const body = JSON.parse(form.dataset.body ?? "{}");
   for (const control of controls(form)) {
     if (control.closest("[data-row]") || (changes(form) && !isChanged(control))) continue;
+    if (control.dataset.kind === "each") {
+      if (control.checked) body[control.name].push(control.value);
+      continue;
+    }
     const value = valueOf(control);
     if (value !== undefined && !(value === null && !changes(form))) body[control.name] = value;
   }
