@@ -576,7 +576,9 @@ CREATE TABLE activity (
     event_id INT UNSIGNED    NOT NULL,
     at       DATETIME(3)     NOT NULL,
     text     VARCHAR(280)    NOT NULL,
+    once     VARCHAR(120)    CHARACTER SET ascii COLLATE ascii_bin NULL, -- of a line that is told once: its name
     PRIMARY KEY (id),
+    UNIQUE KEY activity_once (event_id, once),
     KEY activity_event (event_id, at),
     CONSTRAINT activity_event_fk FOREIGN KEY (event_id) REFERENCES events (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 EVENTS_AT_ONCE = 100
 KEYS_AT_ONCE = 500
 PURGED = "PURGED"
+MOST_NAME = 120  # characters of the name of a line that is told once
 
 
 class UnknownEvent(Exception):
@@ -528,4 +529,29 @@ async def note(database: Database, event_id: int, text: str) -> None:
     await database.execute(
         "INSERT INTO activity (event_id, at, text) VALUES (%s, %s, %s)",
         (event_id, to_datetime(now_ms()), text[:280]),
+    )
+
+
+async def note_once(database: Database, event_id: int, name: str, text: str) -> None:
+    """Adds a line that there is once under this name, however often it is told."""
+    await database.execute(
+        "INSERT INTO activity (event_id, at, text, once) VALUES (%s, %s, %s, %s) ON DUPLICATE KEY UPDATE id = id",
+        (event_id, to_datetime(now_ms()), text[:280], name[:MOST_NAME]),
+    )
+
+
+async def is_told(database: Database, event_id: int, name: str) -> bool:
+    """Whether there is a line under this name."""
+    row = await database.fetch_one(
+        "SELECT id FROM activity WHERE event_id = %s AND once = %s", (event_id, name[:MOST_NAME])
+    )
+    return row is not None
+
+
+async def forget_told(database: Database, event_id: int, name: str) -> bool:
+    """The line under this name stays, and may be told once more; whether there was one."""
+    return bool(
+        await database.execute(
+            "UPDATE activity SET once = NULL WHERE event_id = %s AND once = %s", (event_id, name[:MOST_NAME])
+        )
     )

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import resource
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
@@ -125,14 +125,19 @@ async def reporting(
 
 async def reports(redis: Redis) -> list[Report]:
     """The reports of all processes, by name; those silent for long are forgotten, those replaced are left out."""
+    there = without_replaced(await all_reports(redis))
+    return sorted(there, key=lambda report: (report.name, report.instance))
+
+
+async def all_reports(redis: Redis) -> list[Report]:
+    """The same with those that were replaced, in no order."""
     entries = cast(dict[str, str], await redis.hgetall(PROCESSES))
     found = {field: msgspec.json.decode(text, type=Report) for field, text in entries.items()}
     gone = [field for field, report in found.items() if report.age_ms > FORGOTTEN_MS]
     if gone:
         await redis.hdel(PROCESSES, *gone)
         await redis.hdel(FIGURES, *gone)
-    there = without_replaced([report for field, report in found.items() if field not in gone])
-    return sorted(there, key=lambda report: (report.name, report.instance))
+    return [report for field, report in found.items() if field not in gone]
 
 
 async def figures_of_workers(redis: Redis) -> list[WorkerFigures]:
@@ -147,14 +152,22 @@ async def figures_of_workers(redis: Redis) -> list[WorkerFigures]:
 
 
 def without_replaced(found: Sequence[Report]) -> list[Report]:
-    """Those that nobody stands in for: one started on the same host after a process's last word replaces it.
+    """Those that nobody stands in for."""
+    replaced = [earlier for earlier, _ in replacements(found)]
+    return [report for report in sorted(found, key=lambda report: report.at_ms) if report not in replaced]
+
+
+def replacements(found: Collection[Report]) -> list[tuple[Report, Report]]:
+    """Whom another one stands in for, and who: it was started on the same host after a process's last word.
 
     Each stands in for one only, so of two that died and one that was started again, one is still missed.
     """
     there = sorted(found, key=lambda report: report.at_ms)
+    pairs = []
     for report in sorted(found, key=lambda report: report.since_ms):
         for earlier in there:
             if (earlier.host, earlier.name) == (report.host, report.name) and earlier.at_ms < report.since_ms:
                 there.remove(earlier)
+                pairs.append((earlier, report))
                 break
-    return there
+    return pairs

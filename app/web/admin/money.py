@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.ids import ID, event_of, new_id
+from app.ids import ID, event_of, new_id, short_code
 from app.infra.kafka import KafkaUnavailable
 from app.orders import calling_off, refund_requests
 from app.orders.facts import OrderCalledOff, RefundDecided, ReviewAccepted, records
@@ -16,6 +16,7 @@ from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import Refused, request_cancel
 from app.organisers.access import Admin
+from app.sale.events import note_once
 from app.units import MAX_MINOR, now_ms, optional_iso
 from app.web.admin.access import allowed, record
 from app.web.buying import order_id_of
@@ -116,6 +117,7 @@ async def post_refund(request: Request, admin: Admin) -> Response:
         raise refusal(error) from None
     await _tell(request, decided.fact())
     await record(request, admin, "refund", event_of(order_id), subject=order_id, became=shown(decided))
+    await _note(request, decided, f"{admin} refunds order {short_code(order_id)}")
     return _accepted(shown(decided), order_id)
 
 
@@ -234,6 +236,7 @@ async def post_grant(request: Request, admin: Admin) -> Response:
         raise refusal(error) from None
     await _tell(request, granted.fact())
     await record(request, admin, "refund", event.id, subject=granted.order_id, became=shown(granted))
+    await _note(request, granted, f"{admin} grants the refund of order {short_code(granted.order_id)}")
     return _accepted(shown(granted), granted.order_id)
 
 
@@ -247,7 +250,14 @@ async def post_decline(request: Request, admin: Admin) -> Response:
     except REFUSALS as error:
         raise refusal(error) from None
     await record(request, admin, "no refund", event.id, subject=declined.order_id)
+    await _note(request, declined, f"{admin} declines the refund of order {short_code(declined.order_id)}")
     return Json(shown(declined))
+
+
+async def _note(request: Request, decided: refund_requests.Request, text: str) -> None:
+    """A line of the feed for each decision, however often its call is repeated."""
+    database = services_of(request).database
+    await note_once(database, event_of(decided.order_id), f"refund {decided.id}", text)
 
 
 def _request_id(request: Request) -> str:
