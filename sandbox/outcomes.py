@@ -35,9 +35,14 @@ class Played:
     sendings: list[Sending] = field(default_factory=list)
 
 
-def transaction_id(at_ms: int, suffix: str = "") -> str:
-    """The id of a charge taken at `at_ms`: ids sort by time. Without a suffix: before all ids of that time."""
-    return f"tx_{at_ms:012x}{suffix}"
+def made_at(at_ms: int, kind: str = "tx", name: str = "") -> str:
+    """The id of a charge or a refund: ids sort by time. Without a name: before all ids of that time."""
+    return f"{kind}_{at_ms:012x}" + (f"_{name}" if name else "")
+
+
+def made_at_ms(id_: str) -> int:
+    """When that was."""
+    return int(id_.split("_")[1], 16)
 
 
 def _charge(checkout: CheckoutRequest, at_ms: int) -> Payment:
@@ -47,7 +52,7 @@ def _charge(checkout: CheckoutRequest, at_ms: int) -> Payment:
         amount_minor=checkout.amount_minor,
         currency=checkout.currency,
         occurred_at_ms=at_ms,
-        transaction_id=transaction_id(at_ms, "_" + os.urandom(12).hex()),
+        transaction_id=made_at(at_ms, name=os.urandom(12).hex()),
     )
 
 

@@ -30,6 +30,7 @@ from app.payments.sandbox_messages import (
     Outcome,
     Refund,
     RefundRequest,
+    Refunds,
     Transactions,
 )
 from app.units import iso, money_text, now_ms
@@ -110,18 +111,18 @@ class Sandbox:
     async def refund(self, request: Request) -> Response:
         """POST /v1/refunds: once per idempotency key, never more than the charge."""
         self._authorize(request)
-        return _json(Refund(self._store.refund(_decoded(await _body(request), RefundRequest))))
+        return _json(Refund(self._store.refund(_decoded(await _body(request), RefundRequest), now_ms())))
+
+    async def refunds(self, request: Request) -> Response:
+        """GET /v1/refunds?since_ms=&after=: a page of the refunds, oldest first."""
+        self._authorize(request)
+        refunds, next_after = self._store.refunds(*_page_of(request), now_ms())
+        return _json(Refunds(refunds, next_after))
 
     async def transactions(self, request: Request) -> Response:
         """GET /v1/transactions?since_ms=&after=: a page of the successful charges, oldest first."""
         self._authorize(request)
-        since = request.query_params.get("since_ms", "")
-        after = request.query_params.get("after", "")
-        if not (since.isascii() and since.isdecimal() and len(since) <= 15 and int(since) < MAX_TIME_MS):
-            raise Problem(422, "invalid", f"since_ms must be a whole number from 0 to {MAX_TIME_MS - 1}")
-        if len(after) > 128:
-            raise Problem(422, "invalid", "after must be what the page before said")
-        payments, next_after = self._store.transactions(int(since), after, now_ms())
+        payments, next_after = self._store.transactions(*_page_of(request), now_ms())
         return _json(Transactions(payments, next_after))
 
     async def checkout_page(self, request: Request) -> Response:
@@ -214,6 +215,16 @@ def _with_paid(url: str) -> str:
     return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, "paid=1")))))
 
 
+def _page_of(request: Request) -> tuple[int, str]:
+    """From when on, UTC milliseconds, and after what."""
+    since, after = request.query_params.get("since_ms", ""), request.query_params.get("after", "")
+    if not (since.isascii() and since.isdecimal() and len(since) <= 15 and int(since) < MAX_TIME_MS):
+        raise Problem(422, "invalid", f"since_ms must be a whole number from 0 to {MAX_TIME_MS - 1}")
+    if len(after) > 128:
+        raise Problem(422, "invalid", "after must be what the page before said")
+    return int(since), after
+
+
 def _json(content: object, status: int = 200, media_type: str = "application/json") -> Response:
     return Response(msgspec.json.encode(content), status, media_type=media_type)
 
@@ -255,6 +266,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/checkout/{id}", sandbox.checkout_page),
             Route("/v1/checkouts", sandbox.create_checkout, methods=["POST"]),
             Route("/v1/refunds", sandbox.refund, methods=["POST"]),
+            Route("/v1/refunds", sandbox.refunds),
             Route("/v1/transactions", sandbox.transactions),
             Route("/healthz", sandbox.health),
             Mount("/static", StaticFiles(directory=ROOT / "static")),

@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from app.ids import new_id
-from app.payments.sandbox_messages import CheckoutRequest, Payment, RefundRequest
-from sandbox.outcomes import Played, transaction_id
+from app.payments.sandbox_messages import CheckoutRequest, ListedRefund, Payment, RefundRequest
+from sandbox.outcomes import Played, made_at, made_at_ms
 
 PAGE_SIZE = 500
 KEEP_TRYING_MS = 24 * 60 * 60 * 1000
@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS refunds (
     id TEXT NOT NULL,
     request BLOB NOT NULL           -- RefundRequest
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refunds_made ON refunds (id); -- which sorts by the time of the refund
 CREATE TABLE IF NOT EXISTS callbacks (
     id INTEGER PRIMARY KEY,
     notice_id TEXT NOT NULL,
@@ -138,8 +139,8 @@ class Store:
                 pending.append(PendingCallback(added.lastrowid or 0, *row))
         return pending
 
-    def refund(self, request: RefundRequest) -> str:
-        """The refund's transaction id.
+    def refund(self, request: RefundRequest, at_ms: int) -> str:
+        """The id of a refund that is made now, unless it was made before.
 
         Raises Refused: key_reused, unknown_transaction, currency_differs, exceeds_charge.
         """
@@ -163,7 +164,7 @@ class Store:
                 raise Refused("currency_differs", f"the charge was in {currency}")
             if request.amount_minor > left_minor:
                 raise Refused("exceeds_charge", f"only {left_minor} of the charge is left")
-            refund_id = f"re_{new_id()}"
+            refund_id = made_at(at_ms, "re", new_id())
             database.execute(
                 "UPDATE charges SET refunded_minor = refunded_minor + ? WHERE transaction_id = ?",
                 (request.amount_minor, request.transaction_id),
@@ -179,10 +180,20 @@ class Store:
         rows = self._database.execute(
             "SELECT payment FROM charges WHERE transaction_id > ? AND transaction_id < ?"
             " ORDER BY transaction_id LIMIT ?",
-            (max(after, transaction_id(since_ms)), transaction_id(until_ms + 1), PAGE_SIZE),
+            (max(after, made_at(since_ms)), made_at(until_ms + 1), PAGE_SIZE),
         ).fetchall()
         page = [msgspec.json.decode(payment, type=Payment) for (payment,) in rows]
         return page, page[-1].transaction_id if len(page) == PAGE_SIZE else None
+
+    def refunds(self, since_ms: int, after: str, until_ms: int) -> tuple[list[ListedRefund], str | None]:
+        """A page of the refunds from `since_ms` to `until_ms`, both included; what to ask the next one after."""
+        rows = self._database.execute(
+            "SELECT id, request FROM refunds WHERE id > ? AND id < ?"
+            " AND id GLOB 're_????????????_*' ORDER BY id LIMIT ?",  # once they were made without the time
+            (max(after, made_at(since_ms, "re")), made_at(until_ms + 1, "re"), PAGE_SIZE),
+        ).fetchall()
+        page = [_listed(refund_id, msgspec.json.decode(asked, type=RefundRequest)) for refund_id, asked in rows]
+        return page, page[-1].id if len(page) == PAGE_SIZE else None
 
     def pending_callbacks(self) -> list[PendingCallback]:
         """All callbacks not confirmed yet."""
@@ -209,3 +220,8 @@ class Store:
         finally:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+
+
+def _listed(refund_id: str, asked: RefundRequest) -> ListedRefund:
+    at_ms = made_at_ms(refund_id)
+    return ListedRefund(refund_id, asked.transaction_id, asked.amount_minor, asked.currency, at_ms)

@@ -32,8 +32,8 @@ from app.orders.reading import read_orders
 from app.orders.rebuild import request_repair
 from app.orders.refused import refused_of
 from app.orders.reservations import settle
-from app.payments.provider import PaymentNotice, PaymentProvider, fact_of
-from app.payments.reconciliation import FIRST_LOOK_BACK_MS
+from app.payments.provider import ListedRefund, PaymentNotice, PaymentProvider, fact_of
+from app.payments.reconciliation import FIRST_LOOK_BACK_MS, charges_since, refunds_since
 from app.units import money_text, now_ms, optional_ms, to_datetime, to_decimal, to_minor, to_ms
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ CALLBACK_MS: Final = 60_000  # so old a charge is booked, and listed
 LIST_OVERLAP_MS: Final = 600_000
 MOST_LISTED: Final = 2_000_000  # transactions of one look that are kept in memory
 MOST_SHOWN: Final = 100
+DONE: Final = {("CHARGE", "COMPLETED"), ("REFUND", "REFUNDED")}
 
 REFUND_REFUSED: Final = "refund_refused"
 TELL, RETRY, SETTLE, REBUILD, PEOPLE = "tell_ledger", "retry_refund", "settle_redis", "rebuild_sale", "people"
@@ -101,6 +102,32 @@ def of_charge(notice: PaymentNotice, booked: Booked | None) -> Finding | None:
     return None
 
 
+def of_fee(notice: PaymentNotice, known_minor: int | None) -> Finding | None:
+    """What is wrong with the provider's fee, which was said before."""
+    if notice.fee_minor is None or known_minor is None or notice.fee_minor == known_minor:
+        return None
+    says, said = (money_text(fee, notice.currency) for fee in (notice.fee_minor, known_minor))
+    detail = f"{notice.provider} keeps {says}, and said {said} before"
+    return Finding("fee", PEOPLE, notice.order_id, detail, notice.provider, notice.transaction_id)
+
+
+def of_refund(provider: str, refund: ListedRefund, order_id: str, booked: Booked | None) -> Finding | None:
+    """What is wrong with a refund that the provider lists, of a charge of this order."""
+    says = money_text(refund.amount_minor, refund.currency)
+
+    def finding(kind: str, detail: str) -> Finding:
+        return Finding(kind, PEOPLE, order_id, detail, provider, refund.refund_id)
+
+    if booked is None:
+        return None if refund.failed else finding("refund_missing_here", f"{says} went back, and not by us")
+    if refund.failed:
+        return finding("refund_failed", f"{says} is back by the books, and {provider} says that it failed")
+    if (booked.amount_minor, booked.currency) != (refund.amount_minor, refund.currency):
+        ours = money_text(booked.amount_minor, booked.currency)
+        return finding("refund_amount", f"{says} went back, and {ours} by the books")
+    return None
+
+
 def of_order(order: Order, version_in_redis: int | None) -> list[Finding]:
     """What is wrong with an order: its money, its refunds, and Redis. None: Redis does not have it."""
     found = []
@@ -149,7 +176,7 @@ class Reconciler:
         """One look; how many rows it compared. Raises ProviderUnavailable, DatabaseUnavailable, RedisError."""
         compared = await self._look_at_orders(whole=whole)
         for provider in self._providers:
-            compared += await self._look_at_charges(provider, whole=whole)
+            compared += await self._look_at_provider(provider, whole=whole)
         await self._look_again_at_open_ones()
         return compared
 
@@ -182,24 +209,25 @@ class Reconciler:
             await keep_findings(connection, found)
         return found
 
-    async def _look_at_charges(self, provider: PaymentProvider, *, whole: bool) -> int:
+    async def _look_at_provider(self, provider: PaymentProvider, *, whole: bool) -> int:
         until_ms = now_ms() - CALLBACK_MS
         since_ms = 0 if whole else await self._compared_until(provider.name)
         listed: set[str] = set()
-        after, compared = "", 0
-        while True:
-            page = await provider.list_transactions(max(since_ms - LIST_OVERLAP_MS, 0), after)
-            compared += len(page.notices)
+        compared = 0
+        async for notices in charges_since(provider, since_ms - LIST_OVERLAP_MS):
+            compared += len(notices)
             if len(listed) < MOST_LISTED:
-                listed.update(notice.transaction_id for notice in page.notices)
-            await self._judge_charges(provider.name, [n for n in page.notices if n.occurred_at_ms <= until_ms])
-            if not page.after:
-                break
-            after = page.after
+                listed.update(notice.transaction_id for notice in notices)
+            await self._judge_charges(provider.name, [n for n in notices if n.occurred_at_ms <= until_ms])
+        async for refunds in refunds_since(provider, since_ms - LIST_OVERLAP_MS):
+            compared += len(refunds)
+            if len(listed) < MOST_LISTED:
+                listed.update(refund.refund_id for refund in refunds)
+            await self._judge_refunds(provider.name, [r for r in refunds if r.occurred_at_ms <= until_ms])
         if len(listed) < MOST_LISTED:
             await self._look_for_missing(provider.name, since_ms, until_ms, listed)
         else:
-            log.warning("%s lists too much to say which of our charges it does not have", provider.name)
+            log.warning("%s lists too much to say what of ours it does not have", provider.name)
         await self._note_until(provider.name, until_ms)
         return compared
 
@@ -208,9 +236,10 @@ class Reconciler:
             return
         async with self._database.connection() as connection:
             booked = await _booked(connection, provider, [notice.transaction_id for notice in notices])
-            await keep_findings(
-                connection, filter(None, (of_charge(n, booked.get(n.transaction_id)) for n in notices))
-            )
+            known = await _fees(connection, provider, [notice.transaction_id for notice in notices])
+            found = [of_charge(n, booked.get(n.transaction_id)) for n in notices]
+            found += [of_fee(n, known.get(n.transaction_id)) for n in notices]
+            await keep_findings(connection, filter(None, found))
             await connection.insert_many(
                 "INSERT IGNORE INTO provider_fees (provider, transaction_id, fee, currency)"
                 " VALUES (%s, %s, %s, %s)",
@@ -221,21 +250,40 @@ class Reconciler:
                 ],
             )
 
+    async def _judge_refunds(self, provider: str, refunds: Sequence[ListedRefund]) -> None:
+        """Those of charges that the books do not have are left out: the charge is what is missing then."""
+        if not refunds:
+            return
+        async with self._database.connection() as connection:
+            orders = await _orders_of(connection, provider, [refund.transaction_id for refund in refunds])
+            booked = await _booked(connection, provider, [refund.refund_id for refund in refunds], "REFUND")
+            under_way = await _refunds_under_way(connection, list(orders.values()))
+            found = (
+                of_refund(provider, refund, order_id, booked.get(refund.refund_id))
+                for refund in refunds
+                if (order_id := orders.get(refund.transaction_id)) and order_id not in under_way
+            )
+            await keep_findings(connection, filter(None, found))
+
     async def _look_for_missing(self, provider: str, since_ms: int, until_ms: int, listed: set[str]) -> None:
-        """Charges of ours that the provider does not list. Its clock may be another: the list began earlier."""
+        """Charges and refunds of ours that the provider does not list.
+
+        Its clock may be another: the list began earlier.
+        """
         at, last = to_datetime(since_ms), ""
         while rows := await self._database.fetch_all(
-            "SELECT id, order_id, kind, status, transaction_id, amount, currency, created_at FROM payments"
+            "SELECT id, order_id, kind, status, transaction_id, amount, currency, created_at"
+            " FROM payments FORCE INDEX (payments_made)"  # while there are few, MySQL would read them all
             " WHERE provider = %s AND created_at BETWEEN %s AND %s AND (created_at > %s OR id > %s)"
             " ORDER BY created_at, id LIMIT %s",
             (provider, at, to_datetime(until_ms), at, last, PAGE),
         ):
             at, last = rows[-1]["created_at"], rows[-1]["id"]
-            charges = [row for row in rows if (row["kind"], row["status"]) == ("CHARGE", "COMPLETED")]
+            done = [row for row in rows if (row["kind"], row["status"]) in DONE]
             async with self._database.connection() as connection:
                 await keep_findings(
                     connection,
-                    [_not_there(provider, row) for row in charges if row["transaction_id"] not in listed],
+                    [_not_there(provider, row) for row in done if row["transaction_id"] not in listed],
                 )
 
     async def _look_again_at_open_ones(self) -> None:
@@ -254,7 +302,7 @@ class Reconciler:
                 booked = await _booked(connection, finding.provider, [finding.reference])
             again = of_charge(finding.notice, booked.get(finding.reference))
             return again is None or again.kind != finding.kind
-        if finding.kind in ("amount", "missing_there"):
+        if finding.action == PEOPLE and finding.reference:
             return False  # people say so: `ticketcraze mend --done ID`
         return finding.id not in {one.id for one in await self._judge([finding.order_id])}
 
@@ -273,7 +321,8 @@ async def _touched(database: Database, since_ms: int, until_ms: int) -> AsyncIte
     """The ids of orders that the ledger wrote in this time, page by page, in the order of writing."""
     at, last = to_datetime(max(since_ms, 0)), ""
     while rows := await database.fetch_all(
-        "SELECT id, updated_at FROM orders WHERE updated_at BETWEEN %s AND %s AND (updated_at > %s OR id > %s)"
+        "SELECT id, updated_at FROM orders FORCE INDEX (orders_updated)"
+        " WHERE updated_at BETWEEN %s AND %s AND (updated_at > %s OR id > %s)"
         " ORDER BY updated_at, id LIMIT %s",
         (at, to_datetime(until_ms), at, last, PAGE),
     ):
@@ -291,11 +340,44 @@ async def _purged(connection: Connection, event_ids: set[int]) -> set[int]:
     return {row["id"] for row in rows}
 
 
-async def _booked(connection: Connection, provider: str, transaction_ids: Sequence[str]) -> dict[str, Booked]:
+async def _fees(connection: Connection, provider: str, transaction_ids: Sequence[str]) -> dict[str, int]:
     rows = await connection.fetch_all(
-        "SELECT transaction_id, amount, currency, status FROM payments"  # noqa: S608
+        "SELECT transaction_id, fee FROM provider_fees"  # noqa: S608
+        f" WHERE provider = %s AND transaction_id IN {in_list(transaction_ids)}",
+        [provider, *transaction_ids],
+    )
+    return {row["transaction_id"]: to_minor(row["fee"]) for row in rows}
+
+
+async def _orders_of(connection: Connection, provider: str, transaction_ids: Sequence[str]) -> dict[str, str]:
+    """The order of each charge."""
+    rows = await connection.fetch_all(
+        "SELECT transaction_id, order_id FROM payments"  # noqa: S608
         f" WHERE kind = 'CHARGE' AND provider = %s AND transaction_id IN {in_list(transaction_ids)}",
         [provider, *transaction_ids],
+    )
+    return {row["transaction_id"]: row["order_id"] for row in rows}
+
+
+async def _refunds_under_way(connection: Connection, order_ids: Sequence[str]) -> set[str]:
+    """Those of the orders that wait for a refund: what the provider lists may be this one."""
+    if not order_ids:
+        return set()
+    rows = await connection.fetch_all(
+        f"SELECT order_id FROM payments WHERE order_id IN {in_list(order_ids)}"  # noqa: S608
+        " AND status = 'REFUND_PENDING'",
+        list(order_ids),
+    )
+    return {row["order_id"] for row in rows}
+
+
+async def _booked(
+    connection: Connection, provider: str, transaction_ids: Sequence[str], kind: str = "CHARGE"
+) -> dict[str, Booked]:
+    rows = await connection.fetch_all(
+        "SELECT transaction_id, amount, currency, status FROM payments"  # noqa: S608
+        f" WHERE kind = %s AND provider = %s AND transaction_id IN {in_list(transaction_ids)}",
+        [kind, provider, *transaction_ids],
     )
     return {row["transaction_id"]: Booked(to_minor(row["amount"]), row["currency"], row["status"]) for row in rows}
 
@@ -303,7 +385,7 @@ async def _booked(connection: Connection, provider: str, transaction_ids: Sequen
 def _not_there(provider: str, row: Row) -> Finding:
     amount = money_text(to_minor(row["amount"]), row["currency"])
     return Finding(
-        "missing_there",
+        "missing_there" if row["kind"] == "CHARGE" else "refund_missing_there",
         PEOPLE,
         row["order_id"],
         f"the books have {amount}, {provider} does not list it",

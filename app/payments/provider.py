@@ -98,6 +98,24 @@ class TransactionPage(msgspec.Struct, frozen=True):
     after: str
 
 
+class ListedRefund(msgspec.Struct, frozen=True):
+    """A refund as a provider lists it. `transaction_id` is the charge's; `failed`: the money did not go back."""
+
+    refund_id: str
+    transaction_id: str
+    amount_minor: int
+    currency: str
+    occurred_at_ms: int
+    failed: bool = False
+
+
+class RefundPage(msgspec.Struct, frozen=True):
+    """A page of a provider's refunds. `after` asks for the next one; empty: this was the last."""
+
+    refunds: list[ListedRefund]
+    after: str
+
+
 def fact_of(notice: PaymentNotice) -> PaymentSucceeded | PaymentFailed:
     """The fact a notice reports.
 
@@ -143,8 +161,11 @@ class PaymentProvider(Protocol):
     async def refund(self, transaction_id: str, amount_minor: int, currency: str, idempotency_key: str) -> str:
         """Gives money of a charge back, once per key; the transaction id of the refund. Raises RefundRefused."""
 
-    async def list_transactions(self, since_ms: int, after: str = "") -> "TransactionPage":
+    async def list_transactions(self, since_ms: int, after: str = "") -> TransactionPage:
         """A page of the successful charges since then by the provider's clock, in its own order of time.
 
         `after` is what the page before said. So that a callback that was lost is found.
         """
+
+    async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
+        """A page of the refunds since then by the provider's clock, whoever asked for them; `after` as above."""

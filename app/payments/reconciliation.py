@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from app.infra.mysql import Database, in_list
-from app.payments.provider import PaymentNotice, PaymentProvider
+from app.payments.provider import ListedRefund, PaymentNotice, PaymentProvider
 from app.units import now_ms, to_datetime, to_ms
 
 FIRST_LOOK_BACK_MS = 24 * 3_600_000  # where nothing was ever compared
@@ -25,17 +25,30 @@ async def look(database: Database, provider: PaymentProvider, since_ms: int) -> 
 
     Raises ProviderUnavailable, DatabaseUnavailable.
     """
-    after = ""
-    while True:
-        page = await provider.list_transactions(since_ms, after)
-        known = await booked(database, provider.name, [notice.transaction_id for notice in page.notices])
+    async for notices in charges_since(provider, since_ms):
+        known = await booked(database, provider.name, [notice.transaction_id for notice in notices])
         yield Look(
-            [notice for notice in page.notices if notice.transaction_id not in known],
-            len(page.notices),
-            max((notice.occurred_at_ms for notice in page.notices), default=0),
+            [notice for notice in notices if notice.transaction_id not in known],
+            len(notices),
+            max((notice.occurred_at_ms for notice in notices), default=0),
         )
-        if not page.after:
-            return
+
+
+async def charges_since(provider: PaymentProvider, since_ms: int) -> AsyncIterator[list[PaymentNotice]]:
+    """The provider's successful charges, page by page; one page at least. Raises ProviderUnavailable."""
+    after: str | None = None
+    while after != "":
+        page = await provider.list_transactions(max(since_ms, 0), after or "")
+        yield page.notices
+        after = page.after
+
+
+async def refunds_since(provider: PaymentProvider, since_ms: int) -> AsyncIterator[list[ListedRefund]]:
+    """The provider's refunds, in the same way."""
+    after: str | None = None
+    while after != "":
+        page = await provider.list_refunds(max(since_ms, 0), after or "")
+        yield page.refunds
         after = page.after
 
 

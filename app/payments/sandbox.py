@@ -16,8 +16,10 @@ from app.payments.provider import (
     BadNotice,
     BadSignature,
     Checkout,
+    ListedRefund,
     PaymentNotice,
     ProviderUnavailable,
+    RefundPage,
     RefundRefused,
     TransactionPage,
 )
@@ -28,6 +30,7 @@ from app.payments.sandbox_messages import (
     Problem,
     Refund,
     RefundRequest,
+    Refunds,
     Transactions,
 )
 from app.payments.sandbox_messages import Checkout as OpenedCheckout
@@ -135,6 +138,16 @@ class SandboxProvider:
             except BadNotice as error:  # one of somebody else's must not hide the rest
                 log.error("transaction %s is left out: %s", payment.transaction_id, error)
         return TransactionPage(notices, page.after or "")
+
+    async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
+        """A page of the refunds since then, as above. Raises ProviderUnavailable."""
+        path = f"/v1/refunds?since_ms={since_ms}&after={quote(after)}"
+        page = _content(await self._ask("GET", path), Refunds)
+        refunds = [
+            ListedRefund(one.id, one.transaction_id, one.amount_minor, one.currency, one.occurred_at_ms)
+            for one in page.refunds
+        ]
+        return RefundPage(refunds, page.after or "")
 
     def _notice(self, notice_id: str, payment: Payment, *, succeeded: bool) -> PaymentNotice:
         return PaymentNotice(

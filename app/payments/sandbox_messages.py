@@ -73,6 +73,23 @@ class Transactions(Struct, frozen=True):
     after: str | None
 
 
+class ListedRefund(Struct, frozen=True):
+    """A refund that was carried out; `transaction_id` is the charge's."""
+
+    id: str
+    transaction_id: str
+    amount_minor: int
+    currency: str
+    occurred_at_ms: int
+
+
+class Refunds(Struct, frozen=True):
+    """GET /v1/refunds: one page, oldest first. `after` asks for the next one; None: this was the last."""
+
+    refunds: list[ListedRefund]
+    after: str | None
+
+
 class Callback(Struct, frozen=True):
     """The body of a callback."""
 

@@ -23,8 +23,10 @@ from app.payments.provider import (
     BadNotice,
     BadSignature,
     Checkout,
+    ListedRefund,
     PaymentNotice,
     ProviderUnavailable,
+    RefundPage,
     RefundRefused,
     TransactionPage,
 )
@@ -32,6 +34,8 @@ from app.settings import Settings
 from app.units import now_ms
 
 log = logging.getLogger(__name__)
+
+NOT_REFUNDED = ("failed", "canceled")
 
 TIMEOUT_SECONDS = 10.0
 MOST_CONNECTIONS = 32
@@ -218,7 +222,7 @@ class StripeProvider:
             )
         except FINAL as error:
             raise RefundRefused(f"{getattr(error, 'code', None) or 'refused'}: {error.user_message}") from error
-        if refund.status in ("failed", "canceled"):
+        if refund.status in NOT_REFUNDED:
             raise RefundRefused(f"{refund.status}: {refund.failure_reason or 'no reason is given'}")
         return str(refund.id)
 
@@ -243,6 +247,28 @@ class StripeProvider:
             except (BadNotice, KeyError, TypeError) as error:  # one of somebody else's must not hide the rest
                 log.info("balance transaction %s is left out: %s", transaction.id, error)
         return TransactionPage(notices, page.data[-1].id if page.has_more and page.data else "")
+
+    async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
+        """A page of the refunds since then by Stripe's clock, the newest first. Raises ProviderUnavailable."""
+        asked: dict[str, Any] = {"created": {"gte": since_ms // 1000}, "limit": PAGE_SIZE}
+        if after:
+            asked["starting_after"] = after
+        try:
+            page = await self._asked(self._client.v1.refunds.list_async(params=asked))  # type: ignore[arg-type]
+        except FINAL as error:
+            raise ProviderUnavailable(f"Stripe does not list: {error}") from error
+        refunds = [
+            ListedRefund(
+                str(refund.id),
+                str(refund.payment_intent),
+                refund.amount,
+                refund.currency.upper(),
+                refund.created * 1000,
+                failed=refund.status in NOT_REFUNDED,
+            )
+            for refund in page.data
+        ]
+        return RefundPage(refunds, refunds[-1].refund_id if page.has_more and refunds else "")
 
     def _listed(self, transaction: dict[str, Any]) -> PaymentNotice:
         charge = transaction["source"]

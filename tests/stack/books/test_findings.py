@@ -12,7 +12,7 @@ from app.infra.keys import REPAIRS, order_key
 from app.infra.mysql import Connection, Database
 from app.payments import findings
 from app.payments.findings import Finding, Reconciler, mend, open_findings
-from app.payments.provider import Checkout, PaymentNotice, TransactionPage, fact_of
+from app.payments.provider import Checkout, ListedRefund, PaymentNotice, RefundPage, TransactionPage, fact_of
 from app.units import now_ms
 from tests.world.books import PRICE_MINOR, World, in_a_world, paid, refund_asked, refunds_done
 from tests.world.commands import ticketcraze
@@ -25,9 +25,13 @@ class Listing:
 
     def __init__(self, *charges: PaymentNotice) -> None:
         self.charges = list(charges)
+        self.refunds: list[ListedRefund] = []
 
     async def list_transactions(self, since_ms: int, after: str = "") -> TransactionPage:
         return TransactionPage([c for c in self.charges if c.occurred_at_ms >= since_ms], "")
+
+    async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
+        return RefundPage([r for r in self.refunds if r.occurred_at_ms >= since_ms], "")
 
     async def create_checkout(self, order: object, attempt: object) -> Checkout:
         raise NotImplementedError
@@ -159,6 +163,62 @@ def test_money_that_is_short_or_kept_for_nothing_and_a_refused_refund_are_found(
             await world.execute("UPDATE orders SET total = total - 1 WHERE id = %s", short)
             await reconciler.look()
             assert "money_short" not in await found(world)
+
+    in_a_world(own_topics, story)
+
+
+def test_refunds_that_a_provider_and_the_books_do_not_both_have_are_found(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        bought = {
+            name: await confirmed(world)
+            for name in ("sound", "wrong", "failed", "not there", "theirs", "under way", "tried in vain")
+        }
+        provider = Listing(*(charge(order_id, transaction_id) for order_id, transaction_id in bought.values()))
+        for name in ("sound", "wrong", "failed", "not there"):
+            order_id, transaction_id = bought[name]
+            await world.write(*refund_asked(await world.read(order_id), 700))
+            await world.write(*(done := refunds_done(await world.read(order_id))))
+            if name != "not there":
+                minor = 800 if name == "wrong" else 700
+                provider.refunds.append(
+                    listed(done[0].transaction_id, transaction_id, minor, failed=name == "failed")  # type: ignore[union-attr]
+                )
+        await world.write(*refund_asked(await world.read(bought["under way"][0]), 700))
+        provider.refunds += [
+            listed("re-theirs", bought["theirs"][1]),
+            listed("re-soon", bought["under way"][1]),
+            listed("re-in-vain", bought["tried in vain"][1], failed=True),
+            listed("re-of-nothing", "a-charge-nobody-knows"),
+        ]
+        async with looking(world, provider) as reconciler:
+            await reconciler.look()
+            seen = {(one.kind, one.order_id) for one in await open_findings(world.database, world.event.id)}
+            assert seen == {
+                ("refund_amount", bought["wrong"][0]),
+                ("refund_failed", bought["failed"][0]),
+                ("refund_missing_there", bought["not there"][0]),
+                ("refund_missing_here", bought["theirs"][0]),
+            }
+            await reconciler.look()
+            assert len(await open_findings(world.database, world.event.id)) == len(seen), "once each"
+
+    in_a_world(own_topics, story)
+
+
+def listed(refund_id: str, transaction_id: str, amount_minor: int = 700, *, failed: bool = False) -> ListedRefund:
+    return ListedRefund(refund_id, transaction_id, amount_minor, "USD", now_ms() - 1, failed)
+
+
+def test_a_fee_that_is_another_one_now_is_found(own_topics: dict[str, str]) -> None:
+    async def story(world: World) -> None:
+        order_id, transaction_id = await confirmed(world)
+        provider = Listing(charge(order_id, transaction_id, fee_minor=31))
+        async with looking(world, provider) as reconciler:
+            await reconciler.look()
+            assert await found(world) == {}
+            provider.charges = [charge(order_id, transaction_id, fee_minor=45)]
+            await reconciler.look()
+            assert "keeps $0.45, and said $0.31" in (await found(world))["fee"].detail
 
     in_a_world(own_topics, story)
 

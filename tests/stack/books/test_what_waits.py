@@ -23,7 +23,7 @@ from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
-from app.payments.provider import Checkout, PaymentNotice, ProviderUnavailable, TransactionPage
+from app.payments.provider import Checkout, PaymentNotice, ProviderUnavailable, RefundPage, TransactionPage
 from app.payments.providers import Providers
 from app.units import now_ms
 from tests.world.apart import prepare_books
@@ -274,6 +274,9 @@ class SlowToRefund:
 
     async def list_transactions(self, since_ms: int, after: str = "") -> TransactionPage:
         return TransactionPage([], "")
+
+    async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
+        return RefundPage([], "")
 
 
 def test_refunds_that_get_no_answer_starve_no_others(own_topics: dict[str, str]) -> None:

@@ -106,7 +106,9 @@ class Stripe:
             case "POST", ["refunds"]:
                 return self._refund(asked)
             case "GET", ["balance_transactions"]:
-                return self._listed({name: values[0] for name, values in parse_qs(parts.query).items()})
+                return _listed("balance_transactions", self.transactions, parts.query)
+            case "GET", ["refunds"]:
+                return _listed("refunds", self.refunds, parts.query)
         return _error(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")
 
     def _session(self, asked: dict[str, str]) -> tuple[int, Json]:
@@ -150,23 +152,10 @@ class Stripe:
             "currency": charge["currency"],
             "payment_intent": asked["payment_intent"],
             "status": "succeeded",
+            "created": int(time.time()),
         }
         self.refunds.append(refund)
         return 200, refund
-
-    def _listed(self, asked: dict[str, str]) -> tuple[int, Json]:
-        found = [t for t in reversed(self.transactions) if t["created"] >= int(asked["created[gte]"])]
-        if after := asked.get("starting_after"):
-            ids = [t["id"] for t in found]
-            found = found[ids.index(after) + 1 :]
-        limit = int(asked["limit"])
-        data = found[:limit]
-        return 200, {
-            "object": "list",
-            "url": "/v1/balance_transactions",
-            "data": data,
-            "has_more": len(found) > limit,
-        }
 
     def _handler(double) -> type[BaseHTTPRequestHandler]:  # `self` is the handler's
         class Handler(BaseHTTPRequestHandler):
@@ -206,3 +195,14 @@ class Stripe:
 
 def _error(status: int, kind: str, message: str, code: str | None = None) -> tuple[int, Json]:
     return status, {"error": {"type": kind, "message": message, **({"code": code} if code else {})}}
+
+
+def _listed(name: str, kept: list[Json], query: str) -> tuple[int, Json]:
+    """A page, the newest first."""
+    asked = {name: values[0] for name, values in parse_qs(query).items()}
+    found = [one for one in reversed(kept) if one["created"] >= int(asked["created[gte]"])]
+    if after := asked.get("starting_after"):
+        ids = [one["id"] for one in found]
+        found = found[ids.index(after) + 1 :]
+    limit = int(asked["limit"])
+    return 200, {"object": "list", "url": f"/v1/{name}", "data": found[:limit], "has_more": len(found) > limit}

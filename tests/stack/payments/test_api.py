@@ -11,7 +11,7 @@ from app.ids import new_id, new_order_id
 from app.payments.provider import ProviderUnavailable
 from app.payments.sandbox_messages import Payment
 from app.units import now_ms
-from sandbox.outcomes import Played, transaction_id
+from sandbox.outcomes import Played, made_at
 from sandbox.store import Store
 from tests.stack.payments.shop import Shop
 
@@ -59,12 +59,10 @@ def test_transactions_come_in_pages_without_a_gap(own_shop: Shop) -> None:
     start_ms = now_ms() - 10_000
     payment = Payment(new_order_id(7), new_id(), 100, "USD", start_ms)
     charges = [
-        replace(
-            payment, occurred_at_ms=start_ms + n // 3, transaction_id=transaction_id(start_ms + n // 3, f"_{n}")
-        )
+        replace(payment, occurred_at_ms=start_ms + n // 3, transaction_id=made_at(start_ms + n // 3, name=str(n)))
         for n in range(1_203)
     ]
-    stranger = replace(payment, order_id="not ours", transaction_id=transaction_id(start_ms, "_x"))
+    stranger = replace(payment, order_id="not ours", transaction_id=made_at(start_ms, name="x"))
     store.play("none", Played("paid", [*charges, stranger]))
     store.close()
 
@@ -134,15 +132,17 @@ def test_a_checkout_that_cannot_be_is_refused(shop: Shop, changed: dict[str, Any
 
 def test_without_the_api_key_nothing_is_answered(shop: Shop) -> None:
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "the-api-key"}):
-        for method, path in (("POST", "/v1/checkouts"), ("POST", "/v1/refunds"), ("GET", "/v1/transactions")):
+        for asked in ("POST /v1/checkouts", "POST /v1/refunds", "GET /v1/refunds", "GET /v1/transactions"):
+            method, path = asked.split()
             answer = shop.browser.request(method, path, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize("since", ["", "-1", "1.5", "yesterday", "٣", "9" * 15, "9" * 400])
-def test_transactions_are_asked_for_by_a_time(shop: Shop, since: str) -> None:
-    answer = shop.browser.get("/v1/transactions", params={"since_ms": since}, headers=KEY)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+def test_transactions_and_refunds_are_asked_for_by_a_time(shop: Shop, since: str) -> None:
+    for path in ("/v1/transactions", "/v1/refunds"):
+        answer = shop.browser.get(path, params={"since_ms": since}, headers=KEY)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_press_of_no_button_has_its_code(shop: Shop, sent: dict[str, Any], sta
         ("GET", "/static/../app/settings.py", 404, "not_found"),
         ("GET", "/static/%2e%2e/app/settings.py", 404, "not_found"),
         ("DELETE", "/checkout/none", 405, "method_not_allowed"),
-        ("GET", "/v1/refunds", 405, "method_not_allowed"),
+        ("DELETE", "/v1/refunds", 405, "method_not_allowed"),
     ],
 )
 def test_what_is_not_there_has_its_code(shop: Shop, method: str, path: str, status: int, code: str) -> None:

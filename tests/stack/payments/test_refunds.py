@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from app.ids import new_id
-from app.payments.provider import RefundRefused
+from app.payments.provider import ListedRefund, RefundRefused
+from app.payments.reconciliation import refunds_since
 from app.payments.sandbox import SandboxProvider
+from app.units import now_ms
 from tests.stack.payments.shop import Shop
 
 
@@ -55,3 +57,18 @@ def test_an_unknown_charge_or_another_currency_is_refused(shop: Shop) -> None:
 def test_an_amount_that_cannot_be_is_refused(shop: Shop, amount_minor: int) -> None:
     with pytest.raises(RefundRefused, match="invalid"):
         shop.refund("tx_none", amount_minor, new_id())
+
+
+def test_refunds_are_listed_by_the_time_they_were_made(shop: Shop) -> None:
+    charge = shop.pay(shop.checkout(total_minor=4_500)).transaction_id
+    since_ms = now_ms() - 1
+    made = [shop.refund(charge, amount_minor, new_id()) for amount_minor in (100, 200)]
+
+    async def pages(provider: SandboxProvider) -> list[ListedRefund]:
+        return [one async for refunds in refunds_since(provider, since_ms) for one in refunds]
+
+    listed = [one for one in shop.sandbox.ask(pages) if one.transaction_id == charge]
+    assert sorted((one.refund_id, one.amount_minor) for one in listed) == sorted(
+        zip(made, (100, 200), strict=True)
+    )
+    assert all(since_ms <= one.occurred_at_ms <= now_ms() and not one.failed for one in listed)

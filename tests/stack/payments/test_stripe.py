@@ -18,10 +18,12 @@ from app.payments.provider import (
     Attempt,
     BadNotice,
     BadSignature,
+    ListedRefund,
     PaymentNotice,
     ProviderUnavailable,
     RefundRefused,
 )
+from app.payments.reconciliation import refunds_since
 from app.payments.stripe import StripeProvider
 from app.units import now_ms
 from tests.stack.payments.stripe_double import Stripe
@@ -213,6 +215,24 @@ def test_charges_are_listed_page_by_page(double: Stripe) -> None:
     assert len({notice.transaction_id for notice in notices}) == len(notices) == 229, "one is somebody else's"
 
 
+def test_refunds_are_listed_page_by_page_and_those_that_failed_as_such(double: Stripe) -> None:
+    double.charge("pi_1", 100_000, "eur", {})
+
+    async def refund_all(provider: StripeProvider) -> list[str]:
+        return [await provider.refund("pi_1", 100, "EUR", f"key-{number}") for number in range(130)]
+
+    made = ask(double, refund_all)
+    double.refunds[3]["status"] = "failed"
+
+    async def pages(provider: StripeProvider) -> list[ListedRefund]:
+        return [one async for refunds in refunds_since(provider, now_ms() - 60_000) for one in refunds]
+
+    listed = ask(double, pages)
+    assert [one.refund_id for one in reversed(listed)] == made
+    assert [one.refund_id for one in listed if one.failed] == [made[3]]
+    assert {(one.transaction_id, one.amount_minor, one.currency) for one in listed} == {("pi_1", 100, "EUR")}
+
+
 @pytest.mark.parametrize("trouble", [500, 503, 429, 401, "half", "hang"])
 def test_a_stripe_in_trouble_is_unavailable_and_the_same_call_succeeds_later(double: Stripe, trouble: Any) -> None:
     _, event = paid(double)
@@ -222,6 +242,7 @@ def test_a_stripe_in_trouble_is_unavailable_and_the_same_call_succeeds_later(dou
         lambda provider: provider.create_checkout(order, attempt),
         lambda provider: provider.refund(charge, 100, "USD", "key"),
         lambda provider: provider.list_transactions(0),
+        lambda provider: provider.list_refunds(0),
     ):
         double.trouble = [trouble]
         with pytest.raises(ProviderUnavailable):
