@@ -124,9 +124,10 @@ class KeptVerdict(Verdict, frozen=True):
 
 
 class ProcessLight(Struct, frozen=True):
-    """A process and how long ago it reported; `ok` is false once it has been silent for too long."""
+    """A process, where it runs and when it last reported; `ok` is false once it has been silent for too long."""
 
     name: str
+    host: str
     pid: int
     age_seconds: int
     ok: bool
@@ -145,12 +146,16 @@ class Overload(Struct, frozen=True):
 
 
 class Trust(Struct, frozen=True):
-    """Whether all is in order. `lag`, `dlq` and `verdict` are null until the first reconciliation."""
+    """Whether all is in order. `lag`, `dlq` and `verdict` are null until the first reconciliation.
+
+    `connections` are those that are open to all web processes, of every sale.
+    """
 
     outbox: int
     lag: int | None
     dlq: int | None
     verdict: Verdict | None
+    connections: int
     processes: list[ProcessLight]
     overload: Overload
 

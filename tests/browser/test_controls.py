@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from tests.browser.conftest import PHONE, WAIT_MS
 from tests.browser.test_organisers import DESKTOP, confirm, sign_in
 from tests.world.buyers import OpenSale, make_event, pay, until_status
+from tests.world.processes import pressed
 from tests.world.stack import Stack
 
 
@@ -98,3 +99,19 @@ def test_one_of_two_tickets_is_refunded_by_its_name(page: Page, stack: Stack, sa
     until_status(buyer.client, order_id, "PARTIALLY_REFUNDED")
     tickets = buyer.client.get(f"/orders/{order_id}/tickets").json()
     assert [ticket["status"] for ticket in tickets] == ["void", "valid"]
+
+
+def test_the_live_page_explains_an_overload_and_says_where_each_process_runs(
+    page: Page, stack: Stack, sale: OpenSale
+) -> None:
+    sign_in(page, stack, f"/admin/events/{sale.sale.slug}")
+    expect(page.get_by_test_id("overload")).to_be_hidden()
+    with pressed(stack, "books"):
+        overload = page.get_by_test_id("overload")
+        expect(overload).to_contain_text("The books are slow: orders wait to be written.")
+        expect(overload).to_contain_text("Buyers are let in at 25% of the rate.")
+        expect(overload).to_contain_text("Whoever arrives is asked to wait a moment.")
+        expect(page.locator("[data-processes]")).to_contain_text("web on night-2")
+        expect(page.get_by_test_id("connections")).to_contain_text("12,3")
+    expect(overload).to_be_hidden()
+    expect(page.locator("[data-processes]")).not_to_contain_text("night-2")

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+from redis import Redis
+
+from app.infra.keys import PROCESSES
+from app.units import now_ms
+from app.watch.pressure import Reason
+from app.watch.processes import Load, Report
 from tests.world.machine import ROOT
-from tests.world.stack import answers
+from tests.world.stack import Stack, answers
 from tests.world.waiting import until
 
 START_SECONDS = 30.0
@@ -49,6 +56,18 @@ class Process:
     def stop(self) -> None:
         self._running.send_signal(signal.SIGTERM)
         self._running.wait(STOP_SECONDS)
+
+
+@contextmanager
+def pressed(stack: Stack, *reasons: Reason) -> Iterator[None]:
+    """A web process on another host reports that this is too much for it, once; it counts for ten seconds."""
+    field = "web:night-2-0a0a0a0a"
+    load = Load(reasons, is_shut=True, pace=0.25)
+    report = Report("web", 7, now_ms(), 10, 0, sockets=12_345, instance="night-2-0a0a0a0a", load=load)
+    with Redis.from_url(stack.env["REDIS_URL"]) as redis:
+        redis.hset(PROCESSES, field, msgspec.json.encode(report))
+        yield
+        redis.hdel(PROCESSES, field)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import { setUpControls, showControls } from "./controls.js";
 import "./forms.js"; // the link to the wall
 import { add, flowPerMinute, joined, keep, recall, recalled, sampleOf, soldOutAt, STAGES } from "./history.js";
 
+const FIGURES = ["outbox", "lag", "dlq", "connections"];
 const HIGH = { outbox: 1000, lag: 1000, dlq: 0 };
 const FEED_ROWS = 40;
 
@@ -50,11 +51,11 @@ function show() {
     sale: event.sale === "scheduled" && opensIn > 0 ? phrase("opens_in", { left: clock(opensIn) }) : phrase(`sale.${event.sale}`),
     sold: count(sumOf("sold")), held: count(sumOf("held")), available: count(sumOf("available")), capacity: count(sumOf("capacity")),
     ...Object.fromEntries(STAGES.flatMap((stage) => [[stage, count(counts[stage])], [`${stage}_flow`, flowWords(flowPerMinute(history, stage))]])),
-    waits: waitWords(snapshot.waits),
+    waits: waitWords(snapshot.waits), lapsed: phrase("lapsed", { n: snapshot.passed.lapsed }),
     taken: money(cash.taken, cash.currency), pending: money(cash.pending, cash.currency), refunded_money: money(cash.refunded, cash.currency),
     success: rate ? phrase("money.rate", { percent: ((100 * cash.charges_completed) / rate).toFixed(1) }) : phrase("none"),
     success_words: rate ? phrase("money.declined", { failed: cash.charges_failed, all: rate }) : phrase("money.none"),
-    ...Object.fromEntries(Object.keys(HIGH).map((name) => [name, trust[name] === null ? phrase("none") : count(trust[name])])),
+    ...Object.fromEntries(FIGURES.map((name) => [name, trust[name] === null ? phrase("none") : count(trust[name])])),
     notice: event.notice ?? "", message: event.message ?? "",
     allowed: phrase("allowed", { rate: event.rate_per_minute, room: event.room }), held_back: phrase(`held_back.${snapshot.pace.held_back_by}`),
     trouble: phrase("trouble", { n: trouble.in_review }), refused: phrase("trouble.refused", { n: trouble.refused_refunds }),
@@ -116,7 +117,8 @@ function showTrust({ verdict, processes, overload, ...queues }) {
   const silent = processes.filter((process) => !process.ok);
   setSlots({ processes: silent.length ? phrase("processes.silent", { n: silent.length, all: processes.length }) : phrase("processes.ok", { n: processes.length }) });
   const list = $("[data-processes]");
-  setRows(list, "process-row", [...silent, ...processes.filter((process) => process.ok)].map((process) => [process.name, process.ok ? phrase("process.ok") : phrase("process.silent", { age: span(process.age_seconds * 1000) })]));
+  const several = new Set(processes.map((process) => process.host)).size > 1;
+  setRows(list, "process-row", [...silent, ...processes.filter((process) => process.ok)].map((process) => [several ? phrase("process.on", process) : process.name, process.ok ? phrase("process.ok") : phrase("process.silent", { age: span(process.age_seconds * 1000) })]));
   [...list.children].forEach((row, i) => row.classList.toggle("silent", i < silent.length));
 }
 

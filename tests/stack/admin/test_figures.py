@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from socket import gethostname
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from app.sale.waits import longest_seconds
 from app.settings import Settings
 from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
+from tests.world.processes import pressed
 from tests.world.stack import Stack
 from tests.world.waiting import until
 
@@ -93,6 +96,42 @@ def test_the_snapshot_says_how_long_those_who_came_in_had_waited(stack: Stack, t
         told = waits_of(client.get(path))
         assert told["p50_seconds"] < 100 < told["p95_seconds"] == longest_seconds(12)
         assert_sound(stack.env, made)
+
+
+def test_the_snapshot_says_how_many_orders_lapsed(stack: Stack, token: str) -> None:
+    made = make_event(stack.env, hold_ttl=1)
+    with ExitStack() as closing:
+        client = closing.enter_context(browser(stack))
+        client.headers["Authorization"] = f"Bearer {token}"
+        buyer = OpenSale(stack, made, closing).buyer()
+        order_id = buyer.order()
+        until_status(buyer.client, order_id, "EXPIRED")
+        until(lambda: client.get(f"/api/v1/admin/events/{made.slug}").json()["passed"]["lapsed"] == 1)
+
+
+def test_the_snapshot_says_what_is_too_much_and_on_which_host_each_process_runs(
+    stack: Stack, sale: OpenSale, token: str
+) -> None:
+    with browser(stack) as client, pressed(stack, "books", "loop"):
+        client.headers["Authorization"] = f"Bearer {token}"
+
+        def trust() -> dict | None:  # type: ignore[type-arg]
+            told: dict[str, Any] = client.get(f"/api/v1/admin/events/{sale.sale.slug}").json()["trust"]
+            return told if told["overload"]["reasons"] else None
+
+        told = until(trust)
+        assert told["overload"] == {"reasons": ["books", "loop"], "arrivals_wait": True, "pace": 0.25}
+        assert {light["host"] for light in told["processes"]} == {gethostname(), "night-2"}
+        assert told["connections"] >= 12_345
+    assert until(lambda: is_calm(stack, sale, token))
+
+
+def is_calm(stack: Stack, sale: OpenSale, token: str) -> bool:
+    """Whether nothing is too much any more."""
+    with browser(stack) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        overload = client.get(f"/api/v1/admin/events/{sale.sale.slug}").json()["trust"]["overload"]
+        return not overload["reasons"] and not overload["arrivals_wait"]
 
 
 def waits_of(answer: httpx.Response) -> dict[str, int]:
