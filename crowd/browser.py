@@ -144,6 +144,10 @@ class Browser:
                 raise Gone(_code(told))
         raise Gone("unreachable")
 
+    def stranger(self) -> "Browser":
+        """Another browser at the same address, which nobody has seen before."""
+        return Browser(self.shop, self._source_address, self._chance)
+
     async def join(self) -> None:
         """Joins the queue, or finds the place there is. Raises Gone."""
         answer = await self.ask("POST", f"/api/v1/events/{self.shop.slug}/queue", expected=(200,))

@@ -6,7 +6,7 @@ those who want to do something else in between.
 
 import asyncio
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
@@ -115,6 +115,9 @@ class Buyer:
     async def arrive(self) -> None:
         """Joins the queue and opens the websocket."""
         await self._browser.join()
+        for _ in range(self._habits.places - 1):
+            with suppress(Gone), closing(self._browser.stranger()) as stranger:
+                await stranger.join()
         await self._browser.open_tab()
         if self._habits.reads_after_seconds:
             self._browser.read_slowly(self._habits.reads_after_seconds)

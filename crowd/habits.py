@@ -26,6 +26,7 @@ class Habits:
     tickets: int = 0  # of an order; 0: as many as chance and the limit say
     wants: int = 0  # in all: goes on ordering until then, the limit or the end
     pays_after_seconds: float = 0
+    places: int = 1  # a robot takes more than one, under other names
     presses: tuple[str, ...] = ("succeed",)  # on the provider's page, one attempt each; none: never pays
 
 
@@ -58,10 +59,11 @@ def _pressing(*presses: str) -> Callable[[Random], Habits]:
 
 # Of a hundred buyers, so many are of each kind.
 KINDS: Final[dict[str, tuple[int, Callable[[Random], Habits]]]] = {
-    "ordinary": (53, _ordinary),
+    "ordinary": (51, _ordinary),
     "slow": (12, _slow),
     "impatient": (8, _impatient),
     "absent": (8, _absent),
+    "robot": (2, lambda chance: Habits(places=5)),
     "looking": (5, lambda chance: Habits(only_looks=True)),
     "unpaid": (5, _pressing()),
     "declined": (5, _pressing("decline", "succeed")),

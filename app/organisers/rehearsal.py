@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from app.infra.mysql import Database
 from app.live.shapes import Time
 from app.organisers.history import Point
+from app.organisers.strain import Strain
 from app.sale.catalog import Event, hints
 from app.sale.events import create_event
 from app.sale.gates.rules import NO_GATES
@@ -41,7 +42,7 @@ class Verdict(Struct, frozen=True):
     seconds: int
     ends: dict[str, int]  # how it ended for the buyers
     waited_seconds: dict[str, float]  # p50, p95, max
-    most: dict[str, int]  # at once: waiting, admitted, holding
+    most: dict[str, int]  # at once: waiting, admitted, holding, and what strained the machine
     orders_a_second: float  # in the busiest second
     killed: str | None
     findings: list[str]
@@ -117,6 +118,7 @@ def judge(
     checks: Sequence[Check],
     seconds: int,
     killed: str | None,
+    strain: Strain,
 ) -> Verdict:
     """The verdict on what was seen. `waited` is in order, `points` are a second apart."""
     tickets = sum(sku.capacity for sku in event.skus)
@@ -139,12 +141,23 @@ def judge(
         most={
             name: max((getattr(point, name) for _, point in points), default=0)
             for name in ("waiting", "admitted", "holding")
-        },
+        }
+        | strain.most,
         orders_a_second=round(max(orders, default=0.0), 1),
         killed=killed,
-        findings=[*_findings(event, ends, waits, sold, tickets), *hints(event)],
+        findings=[*_findings(event, ends, waits, sold, tickets), *_strained(strain), *hints(event)],
         checks=list(checks),
     )
+
+
+def _strained(strain: Strain) -> list[str]:
+    """What was too much, in sentences."""
+    more = {
+        "loop": "The web could not keep up, so newcomers were asked to wait: more web processes (WEB_PROCESSES).",
+        "outbox": "More orders came than could be passed on: lower the rate, or look at Kafka and the relay.",
+        "books": "Orders took long to reach the books: lower the rate, or look at MySQL and the ledger.",
+    }
+    return [text for reason, text in more.items() if reason in strain.reasons]
 
 
 def _share(ordered: Sequence[float], share: float) -> float:

@@ -16,6 +16,7 @@ from app.infra.local_stack import local_stack
 from app.infra.mysql import Database
 from app.organisers.history import SECOND, read_history
 from app.organisers.rehearsal import Check, Verdict, begin, judge, keep_verdict
+from app.organisers.strain import Strain
 from app.sale.catalog import Event
 from app.sale.events import set_state
 from app.settings import Settings
@@ -66,14 +67,19 @@ async def rehearse(
     copy = await begin(database, redis, event, slug, plan.tickets)
     began_ms = now_ms()
     await told("crowd", slug)
-    seen = await _crowd(settings, slug, plan, victim)
+    strain = Strain(redis, copy.id)
+    watching = asyncio.create_task(strain.watch())
+    try:
+        seen = await _crowd(settings, slug, plan, victim)
+    finally:
+        watching.cancel()
     await told("checks", slug)
     found = await verify(settings, redis, database, copy, AT_REST_SECONDS)
     await set_state(database, redis, copy, "closed", "", "The rehearsal")
     points = await read_history(database, copy.id, began_ms - 10_000, SECOND)
     checks = [Check(f"{check.number}. {check.title}", check.ok, check.detail) for check in found]
     verdict = judge(
-        copy, event.name, seen["ends"], seen["waited_seconds"], points, checks, seen["seconds"], plan.kills
+        copy, event.name, seen["ends"], seen["waited_seconds"], points, checks, seen["seconds"], plan.kills, strain
     )
     await keep_verdict(database, copy.id, verdict)
     return slug, verdict

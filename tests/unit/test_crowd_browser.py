@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
+from random import Random
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -12,6 +13,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from crowd.browser import MOST_TRIES_TOO_MANY, Browser, Gone, Shop
+from crowd.buyer import Buyer
+from crowd.habits import Habits
 
 HOST = "127.0.0.1"
 JOINED = (200, {"token": "t", "status": "waiting"})
@@ -33,12 +36,14 @@ class Server:
         self._talks = talks or []
         self.asked: list[str] = []
         self.tokens: list[str | None] = []
+        self.joined_as: list[str | None] = []
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         if "Upgrade" in request.headers:
             self.tokens.append(request.headers.get("Authorization"))
             return None
         self.asked.append(request.path)
+        self.joined_as.append(request.headers.get("Authorization"))
         status, body = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         content = json.dumps(body).encode()
         # This server closes after each answer, which a browser has to bear too.
@@ -147,6 +152,17 @@ def test_a_browser_that_has_no_place_any_more_joins_again() -> None:
             await browser.open_tab()
             await browser.until(lambda: browser.place)
         assert server.asked == ["/api/v1/events/s/queue"] * 2
+
+    asyncio.run(run())
+
+
+def test_a_robot_takes_more_places_than_its_own_under_other_names() -> None:
+    async def run() -> None:
+        server = Server([JOINED], [saying(placed("waiting"))])
+        async with server.looked_at() as browser:
+            await Buyer(browser, Habits(places=3), Random(1)).arrive()  # noqa: S311  # a play
+        assert server.asked == ["/api/v1/events/s/queue"] * 3
+        assert server.joined_as == [None] * 3, "nobody was known"
 
     asyncio.run(run())
 

@@ -1,5 +1,7 @@
 """A rehearsal by a button: a worker plays it on a copy, one an event, and its verdict has a page."""
 
+import re
+
 import httpx
 import pytest
 
@@ -32,7 +34,7 @@ def test_a_rehearsal_is_played_on_a_copy_once_at_a_time_and_has_a_verdict(
         assert "rehearsals" not in may["may_kill"]
         for wrong in ({"buyers": 0}, {"buyers": 2_001}, {"kills": "init"}, {"tickets": 0}):
             refused(ask(**{"buyers": 5, **wrong}), 422, "invalid")
-        assert ask(buyers=8, tickets=2).status_code == 202
+        assert ask(buyers=8, tickets=2, kills="relay").status_code == 202
         refused(ask(buyers=12), 409, "rehearsed_already")
 
         def played() -> dict[str, str] | None:
@@ -45,6 +47,8 @@ def test_a_rehearsal_is_played_on_a_copy_once_at_a_time_and_has_a_verdict(
         page = client.get(f"/admin/events/{copy}/verdict").text
         assert "Every check holds" in page
         assert "2 of 2" in page
+        assert "in which relay was killed" in page
+        assert re.search(r"of all cores, at most</dt><dd[^>]*>\d+ %", page)
         assert f"/admin/events/{copy}/verdict" in client.get(f"/admin/events/{sale.slug}/rehearsals").text
         assert copy not in httpx.get(f"{stack.web}/api/v1/events", trust_env=False).text
     ticketcraze(env, "admin", "remove", admin.name)
