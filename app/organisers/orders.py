@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from app.ids import ORDER_ID, new_id, short_code
 from app.infra.mysql import Connection, Database, Row, in_list
@@ -57,11 +57,12 @@ class OrderRows(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """Something that happened to an order. `kind` says where it is written down."""
+    """Something that happened to an order. `kind` says where it is written down, `fact` which fact it came of."""
 
     at: Time
     kind: str
     text: str
+    fact: str | UnsetType = UNSET
 
 
 class OrderLine(Struct, frozen=True):
@@ -288,50 +289,83 @@ async def order_life(database: Database, order_id: str) -> OrderLife | None:
             )
             for row in tickets
         ],
-        timeline=[Step(iso(at_ms), kind, text) for at_ms, kind, text in sorted(steps, reverse=True)],
+        timeline=[
+            Step(iso(step.at_ms), step.kind, step.text, step.fact or UNSET) for step in sorted(steps, reverse=True)
+        ],
     )
 
 
-_Steps = list[tuple[int, str, str]]
+class _Told(NamedTuple):
+    """A step: when, of which kind, in words, and the fact that it came of where that is known."""
+
+    at_ms: int
+    kind: str
+    text: str
+    fact: str = ""
 
 
-async def _steps(connection: Connection, order: Order, names: dict[int, str]) -> _Steps:
-    """All that is written down about an order, wherever: when, of which kind, in words."""
-    steps: _Steps = [(order.placed_at_ms, "order", "Placed")]
-    for row in await _rows(connection, "inventory_audit", "created_at", "ref_id", order.id):
+# Which facts the rows tell of. What is CANCELED its buyer or its organiser gave back: the row does not say who.
+_FACT_OF_STOCK: Final = {"PLACED": "OrderPlaced", "EXPIRED": "HoldLapsed", "RECLAIMED": "PaymentSucceeded"}
+_FACT_OF_PAYMENT: Final = {
+    "COMPLETED": "PaymentSucceeded",
+    "FAILED": "PaymentFailed",
+    "REFUNDED": "RefundSucceeded",
+    "REFUND_FAILED": "RefundFailed",
+}
+
+
+async def _steps(connection: Connection, order: Order, names: dict[int, str]) -> list[_Told]:
+    """All that is written down about an order, wherever."""
+    steps = [_Told(order.placed_at_ms, "order", "Placed", "OrderPlaced")]
+    requests = await _rows(connection, "refund_requests", "created_at", "order_id", order.id)
+    for row in await _movements(connection, [order.id, *(row["id"] for row in requests)]):
         quantity = f"{abs(row['change_qty'])} of {names.get(row['sku_id'], row['sku_id'])}"
         words = "taken out of sale" if row["change_qty"] < 0 else "back on sale"
-        steps.append((to_ms(row["created_at"]), "stock", f"{quantity} {words}: {row['reason']}"))
+        fact = _FACT_OF_STOCK.get(row["reason"], "") if row["ref_id"] == order.id else "RefundDecided"
+        steps.append(_Told(to_ms(row["created_at"]), "stock", f"{quantity} {words}: {row['reason']}", fact))
     for row in await _rows(connection, "payments", "created_at", "order_id", order.id):
         what = "Charge" if row["kind"] == "CHARGE" else "Refund"
         amount = money_text(to_minor(row["amount"]), row["currency"])
-        steps.append((to_ms(row["created_at"]), "payment", f"{what} of {amount} at {row['provider']}: begun"))
-        if row["updated_at"] > row["created_at"] or row["status"] not in ("PENDING", "REFUND_PENDING"):
-            steps.append((to_ms(row["updated_at"]), "payment", f"{what} of {amount}: {row['status']}"))
+        is_pending = row["status"] in ("PENDING", "REFUND_PENDING")
+        begun_by = "RefundDecided" if row["request_id"] else ""
+        if row["kind"] == "CHARGE" and (is_pending or row["updated_at"] > row["created_at"]):
+            begun_by = "PaymentStarted"
+        begun = f"{what} of {amount} at {row['provider']}: begun"
+        steps.append(_Told(to_ms(row["created_at"]), "payment", begun, begun_by))
+        if row["updated_at"] > row["created_at"] or not is_pending:
+            fact = _FACT_OF_PAYMENT.get(row["status"], "")
+            steps.append(_Told(to_ms(row["updated_at"]), "payment", f"{what} of {amount}: {row['status']}", fact))
     for row in await _rows(connection, "tickets", "issued_at", "order_id", order.id):
         name = f"Ticket {row['number']} of {names.get(row['sku_id'], row['sku_id'])}"
-        steps.append((to_ms(row["issued_at"]), "ticket", f"{name}: issued"))
+        steps.append(_Told(to_ms(row["issued_at"]), "ticket", f"{name}: issued"))
         if row["ended_at"]:
             where = f" at {row['gate']}" if row["gate"] else ""
-            steps.append((to_ms(row["ended_at"]), "ticket", f"{name}: {row['status']}{where}"))
+            steps.append(_Told(to_ms(row["ended_at"]), "ticket", f"{name}: {row['status']}{where}"))
     for row in await _rows(connection, "messages", "created_at", "order_id", order.id):
         what = f"{'Webhook' if row['webhook_id'] else 'Mail'} {row['kind']}"
-        steps.append((to_ms(row["created_at"]), "message", f"{what}: due"))
+        steps.append(_Told(to_ms(row["created_at"]), "message", f"{what}: due"))
         if row["ended_at"]:
             why = f" ({row['error']})" if row["error"] and row["status"] == "FAILED" else ""
-            steps.append((to_ms(row["ended_at"]), "message", f"{what}: {row['status'].lower()}{why}"))
-    for row in await _rows(connection, "refund_requests", "created_at", "order_id", order.id):
-        steps.append(
-            (to_ms(row["created_at"]), "payment", f"Refund asked for by {row['asked_by']}: {row['reason']}")
-        )
-    for row in await _rows(connection, "order_notes", "at", "order_id", order.id):
-        steps.append((to_ms(row["at"]), "note", f"{row['who']}: {row['text']}"))
-    for row in await connection.fetch_all(
+            steps.append(_Told(to_ms(row["ended_at"]), "message", f"{what}: {row['status'].lower()}{why}"))
+    for row in requests:
+        why = f": {row['reason']}" if row["reason"] else ""
+        steps.append(_Told(to_ms(row["created_at"]), "payment", f"Refund asked for by {row['asked_by']}{why}"))
+    notes = await _rows(connection, "order_notes", "at", "order_id", order.id)
+    steps += [_Told(to_ms(row["at"]), "note", f"{row['who']}: {row['text']}") for row in notes]
+    deeds = await connection.fetch_all(
         "SELECT at, who, action FROM admin_log WHERE event_id = %s AND subject = %s ORDER BY seq DESC LIMIT %s",
         (order.event_id, order.id, MOST_TIMELINE),
-    ):
-        steps.append((to_ms(row["at"]), "organiser", f"{row['who']}: {row['action']}"))
-    return steps
+    )
+    return steps + [_Told(to_ms(row["at"]), "organiser", f"{row['who']}: {row['action']}") for row in deeds]
+
+
+async def _movements(connection: Connection, ref_ids: Sequence[str]) -> list[Row]:
+    """What left or came back to the stock, for an order or for decisions about it."""
+    return await connection.fetch_all(
+        f"SELECT * FROM inventory_audit WHERE ref_id IN {in_list(ref_ids)}"  # noqa: S608
+        " ORDER BY created_at DESC LIMIT %s",
+        (*ref_ids, MOST_TIMELINE),
+    )
 
 
 async def _rows(connection: Connection, table: str, time: str, column: str, order_id: str) -> list[Row]:

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -116,6 +117,66 @@ def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
     refused(night.api.post(f"{path}/notes", json={"text": " "}), 422, "invalid")
     refused(night.api.get(path[:-1] + ("1" if path.endswith("0") else "0")), 404, "not_found")
     refused(night.api.get("/api/v1/admin/orders/nothing"), 404, "not_found")
+
+
+def test_the_timeline_has_the_facts_the_tickets_the_messages_and_what_organisers_did(
+    stack: Stack, night: Night
+) -> None:
+    with ExitStack() as closing:
+        sale = OpenSale(stack, make_event(stack.env, "Floor:4500:20"), closing)
+        hook = ("webhook", "add", "http://127.0.0.1:9/", "--event", sale.sale.slug, "--kind", "order.confirmed")
+        code, webhook = ticketcraze(stack.env, *hook)
+        assert code == 0, webhook
+        buyer = sale.buyer()
+        order_id = buyer.order(2)
+        path = f"/api/v1/admin/orders/{order_id}"
+        buyer.client.put(f"/orders/{order_id}/contact", json={"email": "kim@example.com"})
+        pay(buyer.client, order_id)
+        until_status(buyer.client, order_id, "CONFIRMED")
+
+        def told() -> dict[str, tuple[str, str | None]]:
+            return {
+                re.sub(r"^ada-\w+", "ada", step["text"]): (step["kind"], step.get("fact"))
+                for step in night.api.get(path).json()["timeline"]
+            }
+
+        until(lambda: "Mail order.confirmed: sent" in told(), what="the mail")
+        tickets = until(lambda: buyer.client.get(f"/orders/{order_id}/tickets").json(), what="the tickets")
+        used = night.api.post(f"/api/v1/tickets/{tickets[0]['code']}/use", json={"gate": "North"})
+        assert used.status_code == httpx.codes.OK, used.text
+        back = {"items": [{"sku_id": sale.sale.skus[0].id, "quantity": 1}]}
+        assert night.api.post(f"{path}/refunds", json=back).status_code == httpx.codes.ACCEPTED
+        until(lambda: "Refund of $45.00: REFUNDED" in told(), what="the refund")
+        steps = told()
+        assert {
+            text: steps[text] for text in steps if steps[text][0] in ("order", "stock", "ticket", "organiser")
+        } == {
+            "Placed": ("order", "OrderPlaced"),
+            "2 of Floor taken out of sale: PLACED": ("stock", "OrderPlaced"),
+            "1 of Floor back on sale: PARTIALLY_REFUNDED": ("stock", "RefundDecided"),
+            "Ticket 1 of Floor: issued": ("ticket", None),
+            "Ticket 2 of Floor: issued": ("ticket", None),
+            "Ticket 1 of Floor: USED at North": ("ticket", None),
+            "Ticket 2 of Floor: VOID": ("ticket", None),
+            "ada: refund": ("organiser", None),
+        }
+        paid_by = {text: fact for text, (kind, fact) in steps.items() if kind == "payment"}
+        assert paid_by == {
+            "Charge of $90.00 at sandbox: begun": "PaymentStarted",
+            "Charge of $90.00: COMPLETED": "PaymentSucceeded",
+            "Refund of $45.00 at sandbox: begun": "RefundDecided",
+            "Refund of $45.00: REFUNDED": "RefundSucceeded",
+            next(text for text in paid_by if text.startswith("Refund asked for by ada-")): None,
+        }
+        messages = {text for text, (kind, _) in steps.items() if kind == "message"}
+        assert {
+            "Webhook order.confirmed: due",
+            "Mail order.confirmed: due",
+            "Mail order.confirmed: sent",
+        } <= messages
+        html = night.api.get(f"/admin/orders/{order_id}").text
+        assert 'COMPLETED <span class="small mono">PaymentSucceeded</span>' in html
+        ticketcraze(stack.env, "webhook", "remove", str(webhook["id"]))
 
 
 def test_a_buyer_is_found_by_mail_and_the_address_is_erased_and_nothing_else(night: Night, stack: Stack) -> None:
