@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from cryptography.fernet import Fernet, MultiFernet
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
@@ -77,6 +78,7 @@ class Tokens:
         self._deriving = hmac.digest(next(iter(keys.values())).encode(), b"ticketcraze.derived-buyer", "sha256")
         self._receipts = {id: Signer(key, salt="ticketcraze.receipt", **_SIGNED_WITH) for id, key in keys.items()}
         self._code_keys = [hmac.digest(key.encode(), b"ticketcraze.code", "sha256") for key in keys.values()]
+        self._sealing = [hmac.digest(key.encode(), b"ticketcraze.seal", "sha256") for key in keys.values()]
         self._good: dict[str, Buyer] = {}
         self._forget_at = 0.0
 
@@ -99,6 +101,11 @@ class Tokens:
         """The same new buyer for the same parts. Nobody without our key can tell who that is."""
         digest = hmac.digest(self._deriving, "\n".join(parts).encode(), "sha256")
         return Buyer(digest.hex()[:32])
+
+    def seal(self, name: str) -> MultiFernet:
+        """What encrypts under our keys and a name that nobody else knows, and decrypts what was."""
+        keys = (hmac.digest(key, name.encode(), "sha256") for key in self._sealing)
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
 
     def of_resume(self, buyer: Buyer) -> str:
         """A token for a link that makes another device the same buyer."""

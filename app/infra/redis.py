@@ -97,6 +97,11 @@ async def remembered(redis: Redis, use: str, text: str, value: str, seconds: int
     return cast(str | None, await redis.set(_mark(use, text), value, nx=True, get=True, ex=seconds))
 
 
+async def remember(redis: Redis, use: str, text: str, value: str, seconds: int) -> None:
+    """Remembers `text` with another value than before, for so many seconds from now on."""
+    await redis.set(_mark(use, text), value, ex=seconds)
+
+
 async def forget(redis: Redis, use: str, text: str) -> None:
     """Takes back what was remembered or used."""
     await redis.delete(_mark(use, text))

@@ -35,7 +35,7 @@ from app.sale.pace import Pace
 from app.sale.waiting_room import Place
 from app.web import documents
 from app.web.problems import KINDS
-from app.web.promises import PROMISES
+from app.web.promises import PROMISES, REPEAT_KEY
 from app.web.routing import Resource
 
 ROOT = Path(__file__).parent.parent.parent
@@ -97,6 +97,14 @@ def test_every_problem_that_is_raised_somewhere_is_promised_somewhere(openapi: J
     for path in (ROOT / "app").rglob("*.py"):
         for code in re.findall(r'Problem\(\s*"(\w+)"', path.read_text()):
             assert code in KINDS, f"{path.name} raises a problem that is in no table"
+
+
+def test_a_call_of_organisers_that_is_done_once_for_a_key_says_so_and_no_other_does() -> None:
+    documented = {h for h, told in PROMISES.items() if REPEAT_KEY in told.parameters and hasattr(h, "permission")}
+    routes: list[Any] = [*API.routes, *MACHINES]
+    handlers = {handler for route in routes for handler in route.endpoint.handlers.values()}
+    assert documented == {handler for handler in handlers if getattr(handler, "repeats", False)}
+    assert all("key_reused" in PROMISES[handler].problems for handler in documented)
 
 
 def test_every_operation_has_an_id_of_its_own_and_words(openapi: Json) -> None:

@@ -14,9 +14,10 @@ from app.sale.catalog import Event
 from app.sale.events import set_gates
 from app.sale.gates.codes import MOST_AT_ONCE, MOST_USES, BadCodes, count_codes, create_codes, new_codes
 from app.web.admin.access import allowed, record
+from app.web.admin.repeating import repeatable
 from app.web.http import Json, read_json
 from app.web.problems import Problem, invalid
-from app.web.promises import promise
+from app.web.promises import REPEAT_KEY, promise
 from app.web.services import Services, services_of
 
 Asked = Literal["none", "optional", "required"]
@@ -82,8 +83,16 @@ async def put_codes(request: Request, admin: Admin) -> Response:
     return Json(await codes_of(services, await services.event_for_organisers(event.slug)))
 
 
-@promise("Makes presale codes, and shows them: this once.", {201: MadeCodes}, "no_codes", body=MakeCodes)
+@promise(
+    "Makes presale codes, and shows them: this once.",
+    {201: MadeCodes},
+    "no_codes",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
+    body=MakeCodes,
+)
 @allowed("run")
+@repeatable
 async def post_codes(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, MakeCodes)
     event = await services.event_for_organisers(request.path_params["slug"])

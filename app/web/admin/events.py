@@ -1,7 +1,7 @@
 """Events as organisers make and change them: JSON under /api/v1/admin/events."""
 
+import logging
 from decimal import Decimal
-from hashlib import sha256
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.infra.redis import forget, remembered
+from app.infra.mysql import DatabaseUnavailable
 from app.live.shapes import Money, Time
 from app.organisers.access import Admin
 from app.sale.catalog import Event, InvalidEvent, Sku, hints, parse_time
@@ -26,21 +26,23 @@ from app.sale.changing import (
     delete_draft,
     tell_everybody,
 )
-from app.sale.events import NotOpen, UnknownEvent, create_event, find_event, list_events, note
+from app.sale.events import NotOpen, create_event, find_event, list_events, note
 from app.sale.pictures import MOST_BYTES, BadPicture, drop_picture, keep_picture, look_at
 from app.units import iso, now_ms, optional_iso
 from app.web.admin.access import allowed, record
-from app.web.http import Json, optional_idempotency_key, read_body, read_json
+from app.web.admin.repeating import repeatable
+from app.web.http import Json, read_body, read_json
 from app.web.problems import Problem, invalid
 from app.web.promises import PICTURE, REPEAT_KEY, Parameter, promise
-from app.web.services import Services, services_of
+from app.web.services import services_of
+
+log = logging.getLogger(__name__)
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Text = Annotated[str, Meta(max_length=20_000)]
 Percent = Annotated[float, Meta(ge=0, lt=100)]
 MAX_OPENS_IN_SECONDS = 366 * 86_400
 MOST_ADMITTED = 10_000
-KEY_SECONDS = 86_400
 FIELDS = {"rate": "rate_per_minute", "pass-ttl": "pass_ttl_seconds", "hold-ttl": "hold_ttl_seconds"}  # of options
 IF_MATCH = Parameter(
     "If-Match",
@@ -275,36 +277,16 @@ async def get_admin_events(request: Request, admin: Admin) -> Response:
     says_where=True,
 )
 @allowed("run")
+@repeatable
 async def post_event(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, NewEvent)
     if services.settings.environment == "production" and wanted.provider == "sandbox":
         raise invalid("provider: the sandbox takes no real money; production needs another one")
-    key = optional_idempotency_key(request) and f"{admin.name} {request.headers['idempotency-key']}"
-    if key and await _created_before(services, key, wanted):
-        return _created(await find_event(services.database, wanted.slug))
     try:
         event = await create_event(services.database, services.redis, new_event(wanted))
     except InvalidEvent as error:
-        if key:
-            await forget(services.redis, "event", key)
         raise invalid(_in_json(str(error))) from None
     await record(request, admin, "event created", event.id, became=settings_of(event))
-    return _created(event)
-
-
-async def _created_before(services: Services, key: str, wanted: NewEvent) -> bool:
-    """Whether this very event was created with this key already. Raises Problem `key_reused`."""
-    body = sha256(msgspec.json.encode(wanted)).hexdigest()
-    before = await remembered(services.redis, "event", key, body, KEY_SECONDS)
-    if before not in (None, body):
-        raise Problem("key_reused")
-    try:  # where the first call did not come so far, this one does
-        return before is not None and bool(await find_event(services.database, wanted.slug))
-    except UnknownEvent:
-        return False
-
-
-def _created(event: Event) -> Response:
     answer = _answer(event, 201)
     answer.headers["Location"] = f"/api/v1/admin/events/{event.slug}/settings"
     return answer
@@ -546,9 +528,12 @@ async def delete_event(request: Request, admin: Admin) -> Response:
     {200: Admitting},
     "not_open",
     "closed",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
     body=Admit,
 )
 @allowed("run")
+@repeatable
 async def post_admit(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, Admit)
     event = await services.event_for_organisers(request.path_params["slug"])
@@ -574,4 +559,7 @@ async def post_message(request: Request, admin: Admin) -> Response:
 
 
 async def _note(request: Request, event: Event, text: str) -> None:
-    await note(services_of(request).database, event.id, text)
+    try:
+        await note(services_of(request).database, event.id, text)
+    except DatabaseUnavailable as error:
+        log.warning("%s: %r is not in its feed: %s", event.slug, text, error)

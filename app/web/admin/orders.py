@@ -32,9 +32,10 @@ from app.organisers.trouble import TroubleList, read_trouble
 from app.sale.catalog import Event
 from app.units import iso
 from app.web.admin.access import allowed, record
+from app.web.admin.repeating import repeatable
 from app.web.http import Json, read_json, read_limit, read_time
 from app.web.problems import Problem, invalid
-from app.web.promises import CURSOR, TIME, Parameter, Text, limit, promise
+from app.web.promises import CURSOR, REPEAT_KEY, TIME, Parameter, Text, limit, promise
 from app.web.services import Services, services_of
 
 log = logging.getLogger(__name__)
@@ -97,8 +98,9 @@ class Note(msgspec.Struct, forbid_unknown_fields=True):
     text: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE_CHARACTERS)]
 
 
-@promise("Notes something of an order.", {200: OrderLife}, body=Note)
+@promise("Notes something of an order.", {200: OrderLife}, "key_reused", parameters=(REPEAT_KEY,), body=Note)
 @allowed("orders")
+@repeatable
 async def post_note(request: Request, admin: Admin) -> Response:
     services, order_id = services_of(request), request.path_params["order_id"]
     wanted = await read_json(request, Note)

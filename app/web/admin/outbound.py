@@ -18,10 +18,11 @@ from app.outbound.webhooks import KINDS, BadWebhook, Webhook, add_webhook, list_
 from app.sale.catalog import Event
 from app.units import iso, now_ms
 from app.web.admin.access import allowed, record
+from app.web.admin.repeating import repeatable
 from app.web.buying import order_id_of
 from app.web.http import Json, read_json, read_limit
 from app.web.problems import Problem, invalid
-from app.web.promises import limit, promise
+from app.web.promises import REPEAT_KEY, limit, promise
 from app.web.services import services_of
 
 DEFAULT_DELIVERIES, MOST_DELIVERIES = 50, 500
@@ -124,9 +125,12 @@ async def get_webhooks(request: Request, admin: Admin) -> Response:
     "invalid",
     "unsupported_media_type",
     "too_large",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
     body=AddWebhook,
 )
 @allowed("run")
+@repeatable
 async def post_webhook(request: Request, admin: Admin) -> Response:
     services, event = services_of(request), await _event(request)
     wanted = await read_json(request, AddWebhook)
@@ -163,8 +167,14 @@ async def get_deliveries(request: Request, admin: Admin) -> Response:
     return Json(Deliveries([delivery_of(message) for message in found]))
 
 
-@promise("Tells a webhook once more what it was told, with the same id.", {202: Resent})
+@promise(
+    "Tells a webhook once more what it was told, with the same id.",
+    {202: Resent},
+    "key_reused",
+    parameters=(REPEAT_KEY,),
+)
 @allowed("run")
+@repeatable
 async def resend_delivery(request: Request, admin: Admin) -> Response:
     hook, database = await _webhook(request), services_of(request).database
     message_id = request.path_params["message_id"]
@@ -173,8 +183,14 @@ async def resend_delivery(request: Request, admin: Admin) -> Response:
     return Json(Resent(), 202)
 
 
-@promise("Sends a mail of an event once more that ended, or was given up.", {202: Resent})
+@promise(
+    "Sends a mail of an event once more that ended, or was given up.",
+    {202: Resent},
+    "key_reused",
+    parameters=(REPEAT_KEY,),
+)
 @allowed("orders")
+@repeatable
 async def resend_message(request: Request, admin: Admin) -> Response:
     event, message_id = await _event(request), request.path_params["message_id"]
     database = services_of(request).database
@@ -189,8 +205,11 @@ async def resend_message(request: Request, admin: Admin) -> Response:
     {202: Resent},
     "no_contact",
     "not_found",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
 )
 @allowed("orders")
+@repeatable
 async def resend_tickets(request: Request, admin: Admin) -> Response:
     order_id = order_id_of(request)
     row = await services_of(request).database.fetch_one(

@@ -28,9 +28,10 @@ from app.outbound.contacts import MOST_EMAIL
 from app.outbound.inviting import link_of
 from app.units import iso, to_ms
 from app.web.admin.access import allowed, record
+from app.web.admin.repeating import repeatable
 from app.web.http import Json, read_json
 from app.web.problems import Problem, invalid
-from app.web.promises import promise
+from app.web.promises import REPEAT_KEY, promise
 from app.web.services import services_of
 
 MOST_LOGINS = 50
@@ -271,9 +272,15 @@ async def delete_factor(request: Request, admin: Admin) -> Response:
 
 
 @promise(
-    "Invites somebody by mail; they choose name and password.", {201: NewInvitation}, "not_found", body=Invite
+    "Invites somebody by mail; they choose name and password.",
+    {201: NewInvitation},
+    "not_found",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
+    body=Invite,
 )
 @allowed("own")
+@repeatable
 async def post_invitation(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, Invite)
     event_id = await _event_id(request, wanted.event)
@@ -318,8 +325,16 @@ async def keys_of(database: Database) -> list[Key]:
     ]
 
 
-@promise("Makes a key for a program, and shows it: this once.", {201: NewKey}, "not_found", body=MakeKey)
+@promise(
+    "Makes a key for a program, and shows it: this once.",
+    {201: NewKey},
+    "not_found",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
+    body=MakeKey,
+)
 @allowed("own")
+@repeatable
 async def post_key(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, MakeKey)
     event_id = await _event_id(request, wanted.event)

@@ -17,9 +17,10 @@ from app.units import iso, to_ms
 from app.watch.processes import reports
 from app.web.admin.access import allowed, record
 from app.web.admin.events import settings_of
+from app.web.admin.repeating import repeatable
 from app.web.http import Json, read_json
 from app.web.problems import Problem, invalid
-from app.web.promises import promise
+from app.web.promises import REPEAT_KEY, promise
 from app.web.rendering import page
 from app.web.services import Services, services_of
 
@@ -99,9 +100,12 @@ async def _victims(services: Services) -> list[str]:
     "no_rehearsals",
     "rehearsed_already",
     "too_many",
+    "key_reused",
+    parameters=(REPEAT_KEY,),
     body=AskRehearsal,
 )
 @allowed("run")
+@repeatable
 async def post_rehearsal(request: Request, admin: Admin) -> Response:
     services, wanted = services_of(request), await read_json(request, AskRehearsal)
     event = await services.event_for_organisers(request.path_params["slug"])

@@ -99,16 +99,22 @@ function settle(form, answer) {
   $("[data-done]", form).textContent = phrase(form.dataset.says ?? "form.done");
 }
 
+// The same key for as long as the same is sent and nothing was answered.
+function keyOf(form, said) {
+  if (form.dataset.said !== said) Object.assign(form.dataset, { said, key: randomKey() });
+  return form.dataset.key;
+}
+
 async function send(form) {
   const [method, path] = form.dataset.api.split(" ");
   const headers = {};
   if (form.dataset.revision) headers["If-Match"] = `"${form.dataset.revision}"`;
-  if ("once" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= randomKey();
   const file = $("[data-file]", form);
   if (file && file.files[0].size > Number(file.dataset.most)) throw new Problem(413, { code: "too_large", detail: phrase("file.too_large") });
   const body = file ? file.files[0] : method === "DELETE" ? undefined : bodyOf(form);
+  if ("once" in form.dataset) headers["Idempotency-Key"] = keyOf(form, JSON.stringify(body));
   const answer = await call(method, path, { body, headers });
-  delete form.dataset.key;
+  delete form.dataset.said;
   const then = form.dataset.then;
   if (then === "reload") location.reload();
   else if (then) location.assign(then.replace("{slug}", answer?.slug));
