@@ -223,6 +223,7 @@ ROUTES = [
     resource("/admin/events/{slug}/preview", GET=preview.preview_page),
     resource("/admin/events/{slug}/calling-off", GET=event_pages.calling_off_page),
     resource("/admin/events/{slug}/log", GET=event_pages.log_page),
+    resource("/admin/events/{slug}/webhooks", GET=event_pages.webhooks_page),
     resource("/admin/events/{slug}/rehearsals", GET=rehearsals.rehearsals_page),
     resource("/admin/events/{slug}/verdict", GET=event_pages.verdict_page),
     resource("/admin/orders/{order_id}", GET=event_pages.order_page),

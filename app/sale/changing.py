@@ -260,13 +260,25 @@ async def publish_event(database: Database, redis: Redis, event: Event) -> Event
         return published
 
 
+_OF_A_DRAFT = (
+    "skus",
+    "activity",
+    "figures",
+    "admin_roles",
+    "walls",
+    "webhooks",
+    "rehearsals",
+    "asked_rehearsals",
+)
+
+
 async def delete_draft(database: Database, event: Event) -> None:
     """Deletes an event that was never seen. Raises NotADraft."""
     async with database.lock(lock_of(event)) as connection:
         if (await event_by_id(database, event.id)).state != "draft":
             raise NotADraft
         async with connection.transaction():
-            for table in ("skus", "activity", "figures", "admin_roles", "walls", "rehearsals", "asked_rehearsals"):
+            for table in _OF_A_DRAFT:
                 await connection.execute(f"DELETE FROM {table} WHERE event_id = %s", (event.id,))  # noqa: S608
             await connection.execute("DELETE FROM events WHERE id = %s AND state = 'draft'", (event.id,))
 

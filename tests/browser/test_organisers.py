@@ -1,20 +1,27 @@
 """The organiser's night in a browser, given nothing but an address and a login: from a draft to the export."""
 
+import asyncio
 import io
 import re
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from app.infra.mysql import open_database
+from app.payments.findings import Finding, keep_findings
+from app.settings import Settings
 from tests.browser.axe import AXE, findings
 from tests.browser.conftest import PHONE, WAIT_MS
+from tests.stack.outbound.conftest import receiver
 from tests.world.buyers import OpenSale, Sale, assert_sound, pay, skus_of, until_status
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
+from tests.world.waiting import until
 
 REHEARSAL_MS = 240_000
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
@@ -286,3 +293,74 @@ def test_an_owner_invites_somebody_gives_them_another_role_and_removes_them(
     with page.expect_navigation():
         confirm(page)
     theirs.close()
+
+
+@pytest.mark.slow
+def test_a_program_is_told_what_it_missed_is_sent_again_and_what_people_saw_to_is_closed(
+    context: BrowserContext, stack: Stack, slug: str
+) -> None:
+    code, made = ticketcraze(
+        stack.env, "event", "create", "--slug", slug, "--name", "Told", "--sku", "Floor:4500:20",
+        "--opens-in", "0",
+    )  # fmt: skip
+    assert code == 0, made
+    sale = Sale(slug, made["id"], skus_of(made))
+    page = context.new_page()
+    with ExitStack() as closing, receiver() as to:
+        sign_in(page, stack, f"/admin/events/{slug}/webhooks")
+        expect(page.get_by_test_id("none")).to_be_visible()
+        page.fill("#url", "ftp://shop.example/told")
+        page.get_by_test_id("add").click()
+        expect(page.get_by_test_id("add-webhook").get_by_role("alert")).to_contain_text("Not changed.")
+        page.fill("#url", to.url)
+        page.get_by_label("an order is confirmed").check()
+        page.get_by_test_id("add").click()
+        expect(page.get_by_test_id("secret")).to_contain_text("whsec_")
+        page.get_by_role("link", name="Done").click()
+        expect(page.get_by_test_id("webhooks").locator("li")).to_contain_text("an order is confirmed")
+        nobody_is_shut_out(page)
+
+        buyer = OpenSale(stack, sale, closing).buyer()
+        order_id = buyer.order()
+        pay(buyer.client, order_id)
+        until(lambda: to.requests, what="the call")
+        sent = page.get_by_test_id("deliveries").locator("li")
+
+        def is_listed() -> bool:
+            page.reload()
+            return sent.count() == 1 and "taken" in sent.inner_text()
+
+        until(is_listed, what="its line in the log")
+        sent.get_by_role("button", name="Send it again").click()
+        expect(sent.get_by_role("status")).to_have_text("It is on its way again.")
+        until(lambda: len(to.requests) == 2, what="the call once more")
+        nobody_is_shut_out(page)
+        page.get_by_role("button", name=f"Remove {to.url}").click()
+        with page.expect_navigation():
+            confirm(page)
+        expect(page.get_by_test_id("none")).to_be_visible()
+
+        found(stack, Finding("amount", "people", order_id, "the books have another", "sandbox", "tx"))
+        page.get_by_role("link", name="Trouble").click()
+        page.get_by_role("button", name="Seen to: Amount: the books have another").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Is this seen to?")
+        with page.expect_navigation():
+            confirm(page)
+        expect(page.locator("[data-kind=finding]")).to_have_count(0)
+        expect(page.get_by_test_id("mended")).to_contain_text("the books have another")
+        nobody_is_shut_out(page)
+    assert_sound(stack.env, sale)
+
+
+def found(stack: Stack, finding: Finding) -> None:
+    """The reconciliation finds this; in a thread, for Playwright has the event loop of this one."""
+
+    async def keep() -> None:
+        async with (
+            open_database(Settings.from_environment(stack.env)) as database,
+            database.connection() as connection,
+        ):
+            await keep_findings(connection, [finding])
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, keep()).result()

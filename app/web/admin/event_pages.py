@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.infra.kafka import DeadLetter
+from app.infra.outward import MOST_URL
 from app.infra.redis import NotReady
 from app.orders.refund_requests import ASKED, asked_of
 from app.organisers.access import Admin, rights_in
@@ -18,6 +19,7 @@ from app.organisers.orders import STATUSES, order_life, search_orders
 from app.organisers.privacy import read_files
 from app.organisers.rehearsal import read_verdict
 from app.organisers.trouble import TroubleList
+from app.outbound.outbox import list_messages
 from app.payments.findings import compared_until, mended_findings
 from app.sale.catalog import Event
 from app.sale.events import find_event, read_sale
@@ -28,6 +30,7 @@ from app.web.admin.codes import codes_of
 from app.web.admin.events import settings_of
 from app.web.admin.money import progress_of
 from app.web.admin.orders import letters_for, read_search, trouble_of
+from app.web.admin.outbound import delivery_of, webhooks_of_event
 from app.web.problems import Problem, invalid
 from app.web.refunding import shown as refund_shown
 from app.web.rendering import page
@@ -177,6 +180,30 @@ async def calling_off_page(request: Request, admin: Admin) -> Response:
     event = await services.event_for_organisers(request.path_params["slug"])
     progress = msgspec.to_builtins(await progress_of(request))
     return await _event_page(request, admin, event, "Calling_off", progress=progress)
+
+
+@allowed("run", page=True)
+async def webhooks_page(request: Request, admin: Admin) -> Response:
+    """Which programs are told of an event, and what one of them was told."""
+    services = services_of(request)
+    event = await services.event_for_organisers(request.path_params["slug"])
+    webhooks = await webhooks_of_event(services.database, event)
+    asked = request.query_params.get("webhook") or (str(webhooks[0].id) if webhooks else None)
+    chosen = next((hook for hook in webhooks if str(hook.id) == asked), None)
+    if asked and chosen is None:
+        raise Problem("not_found")
+    sent = await list_messages(services.database, webhook_id=chosen.id, most=ROWS) if chosen else []
+    return await _event_page(
+        request,
+        admin,
+        event,
+        "Webhooks",
+        webhooks=msgspec.to_builtins(webhooks),
+        chosen=chosen and msgspec.to_builtins(chosen),
+        deliveries=[msgspec.to_builtins(delivery_of(message)) for message in sent],
+        most=ROWS,
+        most_url=MOST_URL,
+    )
 
 
 @allowed("view", page=True)

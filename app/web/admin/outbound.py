@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.ids import ID
+from app.infra.mysql import Database
 from app.infra.outward import MOST_URL
 from app.live.shapes import Time
 from app.orders.lifecycle import BOUGHT
@@ -96,7 +97,7 @@ def delivery_of(message: Message) -> Delivery:
 
 
 async def _event(request: Request) -> Event:
-    return await services_of(request).event(request.path_params["slug"])
+    return await services_of(request).event_for_organisers(request.path_params["slug"])
 
 
 async def _webhook(request: Request) -> Webhook:
@@ -114,9 +115,13 @@ async def _webhook(request: Request) -> Webhook:
 @allowed("run")
 async def get_webhooks(request: Request, admin: Admin) -> Response:
     event = await _event(request)
-    found = await list_webhooks(services_of(request).database)
-    mine = [WebhookFacts(hook.id, hook.url, [*hook.kinds]) for hook in found if hook.event_id == event.id]
-    return Json(WebhookList(mine))
+    return Json(WebhookList(await webhooks_of_event(services_of(request).database, event)))
+
+
+async def webhooks_of_event(database: Database, event: Event) -> list[WebhookFacts]:
+    """The webhooks that are told of this event alone."""
+    found = await list_webhooks(database)
+    return [WebhookFacts(hook.id, hook.url, [*hook.kinds]) for hook in found if hook.event_id == event.id]
 
 
 @promise(

@@ -20,7 +20,11 @@ const KINDS = {
   "optional-money": (text) => (text === "" ? undefined : minor(text)),
   time: (text) => (text ? `${text}Z` : null),
 };
-const valueOf = (control) => (control.dataset.kind === "check" ? control.checked : KINDS[control.dataset.kind](control.value));
+const OTHERWISE = { // what is not in a control's value
+  check: (control) => control.checked,
+  chosen: (control) => $$("input:checked", control).map((box) => box.value),
+};
+const valueOf = (control) => OTHERWISE[control.dataset.kind]?.(control) ?? KINDS[control.dataset.kind](control.value);
 const controls = (root) => $$("[data-kind]", root).filter((control) => !control.disabled);
 const isChanged = (control) => !("was" in control.dataset) || control.dataset.was !== control.value;
 // Of a row what is left empty is not sent, unless it was something that there need not be.

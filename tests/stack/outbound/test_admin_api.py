@@ -9,6 +9,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from tests.stack.admin.people import browser, new_admin, sign_in, token_of
 from tests.stack.outbound.conftest import receiver
 from tests.stack.tickets.conftest import Shop
 from tests.world.buyers import make_event, refused
@@ -87,3 +88,47 @@ def test_tickets_are_mailed_once_more_where_there_is_an_address(shop: Shop, orga
     until(lambda: sent(1), what="the mail")
     assert organiser.post(path).status_code == httpx.codes.ACCEPTED
     until(lambda: sent(2), what="the mail once more")
+
+
+def test_the_page_shows_what_a_webhook_was_told_and_no_other_events(shop: Shop, stack: Stack) -> None:
+    other = make_event(stack.env)
+    hooks = {
+        sale.slug: ticketcraze(
+            stack.env, "webhook", "add", f"http://127.0.0.1:9/{sale.slug}", "--event", sale.slug
+        )[1]
+        for sale in (shop.sale, other)
+    }
+    shop.bought(1)
+    with browser(stack) as client:
+        admin = new_admin(stack.env)
+        token_of(sign_in(client, admin.name, admin.password))
+        page = f"/admin/events/{shop.sale.slug}/webhooks"
+        until(lambda: "order.confirmed, 1 attempt: " in client.get(page).text, what="the call that failed")
+        html = client.get(page).text
+        assert f"http://127.0.0.1:9/{shop.sale.slug}" in html
+        assert other.slug not in html
+        assert hooks[shop.sale.slug]["secret"] not in html
+        for of_another in (hooks[other.slug]["id"], "x", 10**30):
+            answer = client.get(page, params={"webhook": of_another})
+            assert answer.status_code == httpx.codes.NOT_FOUND
+        ticketcraze(stack.env, "admin", "role", admin.name, "box_office")
+        until(lambda: client.get(page).status_code == httpx.codes.FORBIDDEN, what="the other role")
+    for hook in hooks.values():
+        ticketcraze(stack.env, "webhook", "remove", str(hook["id"]))
+
+
+def test_a_draft_has_webhooks_before_anybody_buys(stack: Stack) -> None:
+    with browser(stack) as client:
+        admin = new_admin(stack.env)
+        token_of(sign_in(client, admin.name, admin.password))
+        slug = f"test-{uuid.uuid4().hex[:12]}"
+        sku = {"name": "Floor", "price": 4_500, "capacity": 20}
+        draft = {"slug": slug, "name": "A draft", "skus": [sku], "draft": True}
+        created = client.post("/api/v1/admin/events", json=draft)
+        assert created.status_code == httpx.codes.CREATED, created.text
+        made = client.post(f"/api/v1/admin/events/{slug}/webhooks", json={"url": "http://127.0.0.1:9/"})
+        assert made.status_code == httpx.codes.CREATED, made.text
+        assert "http://127.0.0.1:9/" in client.get(f"/admin/events/{slug}/webhooks").text
+        assert client.delete(f"/api/v1/admin/events/{slug}").status_code == httpx.codes.NO_CONTENT
+    _, left = ticketcraze(stack.env, "webhook", "list")
+    assert made.json()["id"] not in [hook["id"] for hook in left["webhooks"]], "they go with it"
