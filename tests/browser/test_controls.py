@@ -1,20 +1,25 @@
 """Each control of an organiser is pressed, on a phone and at a desk, and does what it says."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
+from app.organisers.factors import STEP_SECONDS, code_at
 from tests.browser.conftest import PHONE, WAIT_MS
 from tests.browser.test_organisers import DESKTOP, confirm, sign_in
-from tests.world.buyers import OpenSale, make_event, pay, until_status
+from tests.stack.admin.people import new_admin
+from tests.world.buyers import OpenSale, make_event, pay, refused, until_status
 from tests.world.processes import pressed
 from tests.world.stack import Stack
+from tests.world.waiting import until
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.fixture(params=[PHONE, pytest.param(DESKTOP, marks=pytest.mark.slow)], ids=["phone", "desktop"])
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     window: ViewportSize = request.param
     context = browser.new_context(viewport=window, reduced_motion="reduce")
@@ -115,3 +120,85 @@ def test_the_live_page_explains_an_overload_and_says_where_each_process_runs(
         expect(page.get_by_test_id("connections")).to_contain_text("12,3")
     expect(overload).to_be_hidden()
     expect(page.locator("[data-processes]")).not_to_contain_text("night-2")
+
+
+def test_a_buyer_is_kept_out_and_let_in_again(page: Page, stack: Stack, sale: OpenSale) -> None:
+    buyer = sale.buyer()
+    order_id = buyer.order()
+    pay(buyer.client, order_id)
+    until_status(buyer.client, order_id, "CONFIRMED")
+    sign_in(page, stack, f"/admin/orders/{order_id}")
+    page.get_by_role("button", name="Keep out").click()
+    confirm(page)
+    page.wait_for_url("**/settings")
+    kept_out = page.get_by_test_id("blocked")
+    expect(kept_out.locator("li")).to_have_count(1)
+    refused(buyer.client.post(f"/events/{sale.sale.slug}/queue"), 403, "blocked")
+    kept_out.get_by_role("button", name="Let in again").click()
+    expect(kept_out).to_have_count(0)
+    page.fill("#who", "192.0.2.7")
+    page.fill("#block-why", "A robot")
+    page.get_by_test_id("keep-out").click()
+    confirm(page)
+    expect(kept_out).to_contain_text("192.0.2.7")
+    expect(kept_out).to_contain_text("A robot")
+
+
+def test_an_order_gets_a_note_and_its_tickets_are_mailed_again(page: Page, stack: Stack, sale: OpenSale) -> None:
+    buyer = sale.buyer()
+    order_id = buyer.order()
+    buyer.client.put(f"/orders/{order_id}/contact", json={"email": f"{uuid.uuid4().hex}@example.com"})
+    pay(buyer.client, order_id)
+    until_status(buyer.client, order_id, "CONFIRMED")
+    sign_in(page, stack, f"/admin/orders/{order_id}")
+    timeline = page.get_by_test_id("timeline")
+    page.fill("#note", "Called, comes with a wheelchair")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Note it").click()
+    expect(timeline.get_by_text("comes with a wheelchair")).to_have_count(1)
+    with page.expect_navigation():
+        page.get_by_test_id("resend").click()
+    expect(timeline.get_by_text("tickets mailed again")).to_have_count(1)
+
+
+def test_a_wall_is_made_and_ended_and_a_closed_sale_archived_and_taken_out(
+    page: Page, stack: Stack, sale: OpenSale
+) -> None:
+    sign_in(page, stack, f"/admin/events/{sale.sale.slug}")
+    page.get_by_test_id("open-wall").click()
+    link = page.get_by_test_id("wall-link").get_attribute("href")
+    assert link
+    assert page.request.get(link).ok
+    page.get_by_test_id("end-wall").click()
+    confirm(page)
+    expect(page.get_by_test_id("open-wall")).to_be_visible()
+    until(lambda: page.request.get(link).status == httpx.codes.FORBIDDEN)
+    page.locator("[data-control=closed]").click()
+    confirm(page)
+    expect(page.get_by_test_id("sale")).to_have_text("Closed")
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_test_id("archive").click()
+    confirm(page)
+    page.get_by_test_id("unarchive").click()
+    expect(page.get_by_test_id("archive")).to_be_visible()
+
+
+def test_a_second_factor_begins_and_signing_out_everywhere_ends_every_session(page: Page, stack: Stack) -> None:
+    admin = new_admin(stack.env)
+    page.goto(f"{stack.web}/admin/login")
+    page.fill("input[name=user]", admin.name)
+    page.fill("input[name=password]", admin.password)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Account").click()
+    page.fill("#code", "000000")
+    page.get_by_test_id("begin").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.fill("#code", code_at(page.get_by_test_id("secret").inner_text(), int(time.time()) // STEP_SECONDS))
+    page.get_by_test_id("begin").click()
+    expect(page.get_by_test_id("codes").locator("li").first).to_be_visible()
+    elsewhere = page.context.cookies()
+    page.get_by_test_id("everywhere").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.context.add_cookies(elsewhere)  # type: ignore[arg-type]
+    page.goto(f"{stack.web}/admin/account")
+    expect(page.get_by_label("Password")).to_be_visible()
