@@ -88,7 +88,7 @@ class Settings:
     max_sockets: int  # open websockets of one web process
     log_format: LogFormat  # of what processes say: see app/watch/logs.py
     drain_seconds: float  # /readyz says so for this long before a web process stops
-    grace_seconds: int  # not seen for so long when called: parked
+    grace_seconds: int  # not seen for this long when called: parked
     purge_after_seconds: int  # closed for this long: cleared away in Redis
     overbooking: float  # passes given for each available ticket
     outbox_cap: int  # holds not yet in MySQL, before reserving answers 503

@@ -49,7 +49,7 @@ def main() -> int:
             print(f"{name:<12} {(words or '').splitlines()[0]}")
         return 0
     allow_open_files()
-    # It reports as errors what it tries again by itself, such as a topic whose leader is not chosen yet.
+    # It reports as errors what it tries again anyway, such as a topic whose leader is not chosen yet.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     _, measure, needs = BENCHMARKS[arguments.name]
     try:

@@ -185,7 +185,7 @@ class Browser:
         self._http.close()
 
     def read_slowly(self, seconds: float) -> None:
-        """Reads nothing from the websocket for so long."""
+        """Reads nothing from the websocket for this long."""
         if self._socket:
             self._socket.pause_reading(seconds)
 

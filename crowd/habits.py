@@ -17,7 +17,7 @@ class Habits:
     """What one buyer does on the way. Times are in seconds."""
 
     arrives_after_seconds: float = 0
-    reads_after_seconds: float = 0  # frames wait so long before they are read
+    reads_after_seconds: float = 0  # frames wait this long before they are read
     leaves_after_seconds: float | None = None  # in the queue, if not called before
     away_after_seconds: float | None = None  # in the queue: closes the tab, if not called before
     away_seconds: float = 0

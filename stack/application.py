@@ -31,7 +31,7 @@ DEMO_TICKETS = 220
 COMMAND_LIMIT_SECONDS = 60
 ANSWER_LIMIT_SECONDS = 120
 DEATHS_BEFORE_GIVING_UP = 4
-WORKER_LIVES_SECONDS = 1.5  # a worker that is alive for so long is taken to have started
+WORKER_LIVES_SECONDS = 1.5  # a worker that is alive for this long is taken to have started
 STOP_LIMIT_SECONDS = 15
 
 SERVERS = frozenset({"REDIS_URL", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_PASSWORD"})
@@ -192,7 +192,7 @@ class Application:
         return max(4, math.ceil(2 * DEMO_TICKETS / crowd)) if crowd else 4
 
     def start_crowd(self, slug: str) -> None:
-        """Start the simulated buyers; they go home by themselves."""
+        """Start the simulated buyers; they go home when they are done."""
         options = ("--event", slug, "--buyers", str(self._settings.crowd), "--url", self.web_url)
         command = (sys.executable, "-m", "crowd", *options)
         self._supervisor.start(self._program("crowd", command, ends_by_itself=True))

@@ -21,7 +21,7 @@ NOTE = "---"  # begins the supervisor's own lines
 
 
 class ProcessLog:
-    """The file a process writes to by itself; its important lines are repeated on the console.
+    """The file a process writes to; its important lines are repeated on the console.
 
     The file of the run before is kept as `<name>.log.1`.
     """

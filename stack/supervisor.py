@@ -42,7 +42,7 @@ class Patience:
 
     first_pause_seconds: float = 0.2
     longest_pause_seconds: float = 30
-    forgiven_after_seconds: float = 30  # having lived so long, the pause is the first one again
+    forgiven_after_seconds: float = 30  # having lived this long, the pause is the first one again
 
 
 class Child:

@@ -1,7 +1,7 @@
 """Reads facts from Kafka and has the ledger write them, a batch at a time.
 
-Offsets are committed only after MySQL has the facts and Redis follows. While Redis is away the ledger goes on
-writing and leaves the offsets where they are; while MySQL is away it goes back and reads the batch again.
+Offsets are committed only after MySQL has the facts and Redis follows. While Redis is unavailable the ledger goes
+on writing and leaves the offsets where they are; while MySQL is, it goes back and reads the batch again.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ GATHER_SECONDS = 0.02  # from one batch to the next at least: a commit costs the
 COMMIT_SECONDS = 1.0  # offsets are committed so often while facts keep coming; what is read again changes nothing
 WATCH_SECONDS = 10
 LONGEST_BATCH_SECONDS = 60.0  # aiokafka waits for a coordinator, or for a position, without any limit
-MOST_UNCOMMITTED = 200_000  # facts written while Redis is away, before the ledger waits for it
+MOST_UNCOMMITTED = 200_000  # facts written while Redis is unavailable, before the ledger waits for it
 
 Offsets = dict[TopicPartition, int]
 
@@ -134,7 +134,7 @@ class Bookkeeper:
         try:
             await self._ledger.settle()
         except RedisError as error:
-            log.warning("redis is away, %d facts are not settled: %s", self._uncommitted, error)
+            log.warning("redis is unavailable, %d facts are not settled: %s", self._uncommitted, error)
             if self._uncommitted > MOST_UNCOMMITTED:
                 raise
             return

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 5.0
 LAST_SECONDS = 8.0  # for what is under way when it is asked to end; all of it may be done again
 
-# A server is away or not ready: the work is tried again. Anything else is a bug and ends the process.
+# A server is unavailable or not ready: the work is tried again. Anything else is a bug and ends the process.
 AWAY = (RedisError, DatabaseUnavailable, KafkaUnavailable, NotReady)
 
 
@@ -59,7 +59,7 @@ class Stop:
 async def every(seconds: float, step: Callable[[], Awaitable[bool | None]], stop: Stop) -> None:
     """Runs `step` again and again: at once when it returns True (there is more), else after `seconds`.
 
-    While a server is away it pauses, longer each time, and goes on when the server is back.
+    While a server is unavailable it pauses, longer each time, and goes on when the server is back.
     """
     pause_seconds = 0.1
     name = getattr(step, "__qualname__", None) or type(step).__name__  # what partial() makes has no name
@@ -103,7 +103,7 @@ async def _until_stopped(work: Callable[[Settings, Stop], Awaitable[None]], sett
     await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     await asyncio.wait({working}, timeout=LAST_SECONDS)
-    if not working.done():  # it waits for a server that is away
+    if not working.done():  # it waits for a server that is unavailable
         log.warning("ends without what it was waiting for")
         working.cancel()
     with suppress(asyncio.CancelledError):

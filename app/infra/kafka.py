@@ -117,7 +117,7 @@ class Producer:
 
 @asynccontextmanager
 async def open_producer(settings: Settings, *, wait: bool = True) -> AsyncIterator[Producer]:
-    """A producer of facts. With `wait` false it connects by itself and refuses to send until it has."""
+    """A producer of facts. With `wait` false it connects in the background and refuses to send until it has."""
     producer = Producer(settings)
     connecting = asyncio.create_task(producer.start())
     try:
@@ -141,7 +141,7 @@ async def open_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_poll_records=settings.ledger_batch,
-        session_timeout_ms=6_000,  # the shortest that brokers allow: so long a killed ledger's orders wait,
+        session_timeout_ms=6_000,  # the shortest that brokers allow: a killed ledger's orders wait,
         heartbeat_interval_ms=1_000,
         metadata_max_age_ms=METADATA_MS,
         request_timeout_ms=int(KAFKA_SECONDS * 1000) + 6_000,

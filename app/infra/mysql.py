@@ -99,7 +99,7 @@ class Database:
         self._borrowed_at: dict[object, float] = {}  # monotonic seconds
 
     async def open(self) -> None:
-        """Opens the pool; connections are made when first needed, so MySQL may be away."""
+        """Opens the pool; connections are made when first needed, so MySQL may be unavailable."""
         await self._databases.connect()
 
     async def close(self) -> None:

@@ -82,7 +82,7 @@ def connection_pool(url: str, ca: str = "") -> BlockingConnectionPool:
 
 @asynccontextmanager
 async def open_redis(settings: Settings, kind: type[Redis] = Redis) -> AsyncIterator[Redis]:
-    """A Redis client. It waits for a free connection rather than fail, and never repeats a command by itself."""
+    """A Redis client. It waits for a free connection rather than fail, and never repeats a command unasked."""
     pool = connection_pool(settings.redis_url, settings.redis_ca)
     redis = kind(connection_pool=pool)
     try:

@@ -3,7 +3,7 @@
 No state depends on a message having been seen. Every second a tick tells all sockets where they stand from the
 rank table, and a subscription that went silent is made anew and every socket brought up to date.
 
-Nobody's slowness is anybody else's: nothing here waits for one socket, and each event is looked after by itself.
+Nobody's slowness is anybody else's: nothing here waits for one socket, and each event is looked after on its own.
 """
 
 import asyncio

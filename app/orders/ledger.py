@@ -129,7 +129,7 @@ class Ledger:
         try:
             await self._write(by_order)
         except (MySQLError, Unappliable) as error:
-            log.warning("batch of %d facts refused (%s): each order by itself", len(facts), error)
+            log.warning("batch of %d facts refused (%s): each order on its own", len(facts), error)
             return await self._write_one_by_one(by_order)
         return []
 

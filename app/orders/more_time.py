@@ -30,7 +30,7 @@ async def extend_hold(redis: Redis, order_id: str, buyer_id: str, idempotency_ke
 
 
 async def keep_hold(redis: Redis, order_id: str, buyer_id: str, least_ms: int) -> int:
-    """A payment begins: has the hold last so long from now on, once, and never longer than a new one.
+    """A payment begins: the hold lasts this long from now on, once, and never longer than a new one.
 
     When it ends, UTC ms. Raises Refused ("NOT_HELD", "UNKNOWN").
     """

@@ -84,7 +84,7 @@ class SandboxProvider:
         return Checkout(made.id, made.url, attempt.expires_at_ms)
 
     async def close_checkout(self, ref: str) -> None:
-        """Its pages end with the hold by themselves."""
+        """Nothing to do: its pages end with the hold."""
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         """What a callback says. Raises BadSignature or BadNotice."""

@@ -52,7 +52,7 @@ STEP_SECONDS = Histogram(
     registry=REGISTRY,
 )
 AWAY_TIMES = Counter(
-    "ticketcraze_servers_away_total", "Steps for which a server was away.", ["error"], registry=REGISTRY
+    "ticketcraze_servers_away_total", "Steps for which a server was unavailable.", ["error"], registry=REGISTRY
 )
 FACTS = Counter("ticketcraze_facts_total", "Facts written into the books.", ["fact"], registry=REGISTRY)
 

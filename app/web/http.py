@@ -1,5 +1,6 @@
 """What requests and answers have in common: JSON, limits on bodies, what a query may say."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -76,6 +77,14 @@ def read_limit(request: Request, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise invalid(f"limit: a whole number from 1 to {most}")
     return int(text)
+
+
+def read_cursor(request: Request, form: re.Pattern[str]) -> str:
+    """The id after which a list goes on (`?cursor=`); empty without one. Raises Problem `invalid`."""
+    cursor = request.query_params.get("cursor", "")
+    if cursor and not form.fullmatch(cursor):
+        raise invalid("cursor: one from the `next` of an answer")
+    return cursor
 
 
 def read_time(request: Request, name: str) -> int | None:

@@ -140,7 +140,7 @@ def test_a_newcomer_puts_an_event_on_sale_runs_it_refunds_one_order_and_exports(
     with page.expect_navigation():
         confirm(page)
     expect(page.get_by_test_id("played")).to_contain_text("4 buyers, 2 tickets")
-    page.get_by_role("link", name="Verdict").click(timeout=REHEARSAL_MS)  # the page shows by itself how far it is
+    page.get_by_role("link", name="Verdict").click(timeout=REHEARSAL_MS)  # the page shows how far it is
     expect(page.locator("main")).to_contain_text("Every check holds")
     nobody_is_shut_out(page)
     page.goto(f"{stack.web}/admin/events/{slug}")

@@ -118,7 +118,7 @@ def test_a_closed_sale_is_cleared_out_of_redis_and_the_books_keep_it(stack: Stac
         until(lambda: ticketcraze(env, "purge", sale.slug)[0] == 0)
 
         with redis.Redis.from_url(env["REDIS_URL"]) as inside:
-            # A snapshot that was being made meanwhile ends by itself.
+            # A snapshot that was being made meanwhile ends on its own.
             until(lambda: not list(inside.scan_iter(match=f"tc:{{{sale.id}}}:*")), what="an empty Redis")
         until(lambda: stranger.post(f"/events/{sale.slug}/queue").status_code == GONE)
         until(lambda: order(client, sale, 2, key="the key").status_code == GONE)

@@ -17,6 +17,25 @@ def imports_of(path: Path) -> Iterator[str]:
         yield from _imports(node)
 
 
+# What a room may know is named before it.
+ORDER = (
+    *("words", "units", "ids", "settings", "infra", "sale", "tokens", "orders", "payments", "tickets", "outbound"),
+    *("live", "watch", "organisers", "web", "main", "cli"),
+)
+
+
+def test_an_arrow_never_turns_back() -> None:
+    rooms = {
+        path.stem for path in (ROOT / "app").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - {"__init__"} == set(ORDER)
+    for path in (ROOT / "app").rglob("*.py"):
+        room = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+        known = {name.split(".")[1] for name in imports_of(path) if name.startswith("app.")}
+        later = known - set(ORDER[: ORDER.index(room) + 1]) if room in ORDER else known
+        assert not later & set(ORDER), f"{path.name} of {room} knows {later}"
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_handlers_know_neither_the_others_nor_what_is_around_them(room: str) -> None:
     others = tuple(f"app.web.{other}" for other in ROOMS if other != room)
@@ -50,7 +69,7 @@ def test_only_what_sends_traces_knows_the_library_and_is_loaded_where_they_are_w
 
 
 def _imports(node: ast.AST) -> Iterator[str]:
-    """What a statement by itself imports."""
+    """What one statement imports."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module:

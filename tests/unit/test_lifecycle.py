@@ -1,4 +1,4 @@
-"""The lifecycle of an order: each way by itself, then random histories against a model and what is always true."""
+"""The lifecycle of an order: each way alone, then random histories against a model and what is always true."""
 
 from collections import Counter
 from itertools import permutations

@@ -28,7 +28,7 @@ def test_a_line_names_its_order_and_its_event_wherever_they_stand_in_its_words()
     assert (line["process"], line["level"], line["logger"]) == ("ledger", "WARNING", "app.x")
     assert line["text"] == f"refund 4f1c of order {order_id}: refused"
     assert told("event %d: no snapshot", 12)["event_id"] == 12
-    assert "event_id" not in told("redis is away, 3 events wait")
+    assert "event_id" not in told("redis is unavailable, 3 events wait")
 
 
 def test_a_trace_and_what_strangers_send_stay_within_one_line() -> None:

@@ -49,7 +49,7 @@ CONTENT = {
 
 
 def signed(use: str, content: object, age_seconds: int = 0, key: str = KEY, key_id: str = "a") -> str:
-    """A token as it was made so long ago."""
+    """A token as it was made this long ago."""
 
     class Then(TimestampSigner):
         def get_timestamp(self) -> int:

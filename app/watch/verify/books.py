@@ -28,7 +28,7 @@ _PRICE = "CASE o.status WHEN 'PENDING' THEN o.deposit ELSE COALESCE(o.accepted, 
 _DEPOSITED = "o.status = 'PENDING' AND o.deposit_payment_id IS NOT NULL"
 
 # A refund that somebody asked for leaves an order CONFIRMED until the money is back, and money that came twice is
-# refunded by itself: so what is kept may exceed the total by what is going back, and is never below the total.
+# refunded automatically: so what is kept may exceed the total by what is going back, and is never below the total.
 _PAID = f"""
     SELECT o.id, o.status, {_PRICE} AS price, {_KEPT} AS kept, {_GOING_BACK} AS going_back
     FROM orders o LEFT JOIN payments p ON p.order_id = o.id

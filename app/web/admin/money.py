@@ -20,7 +20,7 @@ from app.sale.events import note_once
 from app.units import MAX_MINOR, now_ms, optional_iso
 from app.web.admin.access import allowed, record
 from app.web.buying import order_id_of
-from app.web.http import Json, read_json
+from app.web.http import Json, read_cursor, read_json
 from app.web.problems import Problem, invalid
 from app.web.promises import CURSOR, REFUND_KEY, promise
 from app.web.refunding import REFUSALS, Reason, RefundRequested, ReturnedLines, key_of, refusal, shown, wanted_of
@@ -208,9 +208,7 @@ async def get_event_cancel(request: Request, admin: Admin) -> Response:
 async def get_refund_requests(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    after = request.query_params.get("cursor", "")
-    if after and not ID.fullmatch(after):
-        raise invalid("cursor: one from the `next` of an answer")
+    after = read_cursor(request, ID)
     found = await refund_requests.requests_of(services.database, event.id, refund_requests.ASKED, after)
     more = len(found) == refund_requests.MOST_LISTED
     return Json(RefundRequestList([shown(one) for one in found], found[-1].id if more else None))

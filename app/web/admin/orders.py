@@ -33,7 +33,7 @@ from app.sale.catalog import Event
 from app.units import iso
 from app.web.admin.access import allowed, record
 from app.web.admin.repeating import repeatable
-from app.web.http import Json, read_json, read_limit, read_time
+from app.web.http import Json, read_cursor, read_json, read_limit, read_time
 from app.web.problems import Problem, invalid
 from app.web.promises import CURSOR, REPEAT_KEY, TIME, Parameter, Text, limit, promise
 from app.web.services import Services, services_of
@@ -73,13 +73,12 @@ async def get_event_orders(request: Request, admin: Admin) -> Response:
 def read_search(request: Request) -> Search:
     """What the query looks for. Raises Problem `invalid`."""
     asked = request.query_params
-    q, status, cursor = (asked.get(name, "") for name in ("q", "status", "cursor"))
+    q, status = (asked.get(name, "") for name in ("q", "status"))
     if len(q) > MAX_QUERY:
         raise invalid(f"q: at most {MAX_QUERY} characters")
     if status and status not in STATUSES:
         raise invalid(f"status: one of {', '.join(STATUSES)}")
-    if cursor and not ORDER_ID.fullmatch(cursor):
-        raise invalid("cursor: one from the `next` of an answer")
+    cursor = read_cursor(request, ORDER_ID)
     return Search(q, status, read_time(request, "from"), read_time(request, "until"), cursor)
 
 

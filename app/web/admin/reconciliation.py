@@ -6,12 +6,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.ids import ID
 from app.organisers.access import Admin
 from app.payments.findings import MOST_SHOWN, Finding, close, compared_until, mend, open_findings
 from app.sale.catalog import Event
 from app.units import iso
 from app.web.admin.access import allowed, record
-from app.web.http import Json, read_json
+from app.web.http import Json, read_cursor, read_json
 from app.web.problems import invalid
 from app.web.promises import CURSOR, promise
 from app.web.services import services_of
@@ -69,13 +70,14 @@ class Mending(msgspec.Struct, frozen=True):
 @promise(
     "What does not agree between the books, the providers and Redis, in a sale.",
     {200: Reconciliation},
+    "invalid",
     parameters=(CURSOR,),
 )
 @allowed("orders_view")
 async def get_reconciliation(request: Request, admin: Admin) -> Response:
     services = services_of(request)
     event = await services.event(request.path_params["slug"])
-    after = request.query_params.get("cursor", "")[:36]
+    after = read_cursor(request, ID)
     found = await open_findings(services.database, event.id, after)
     more = len(found) == MOST_SHOWN
     until = await compared_until(services.database)

@@ -57,7 +57,7 @@ from app.web.buying import (
     signed_receipt,
 )
 from app.web.callers import buyer_of, for_buyer, set_buyer_cookie, visitor
-from app.web.http import Json, idempotency_key, read_json, read_limit
+from app.web.http import Json, idempotency_key, read_cursor, read_json, read_limit
 from app.web.problems import Problem, invalid, refusal_of
 from app.web.promises import (
     CURSOR,
@@ -277,9 +277,7 @@ async def get_order(request: Request) -> Response:
 @for_buyer
 async def get_orders(request: Request, buyer: Buyer) -> Response:
     services = services_of(request)
-    most, cursor = read_limit(request, DEFAULT_ORDERS, MAX_ORDERS), request.query_params.get("cursor", "")
-    if cursor and not ORDER_ID.fullmatch(cursor):
-        raise invalid("cursor: one from the `next` of an answer")
+    most, cursor = read_limit(request, DEFAULT_ORDERS, MAX_ORDERS), read_cursor(request, ORDER_ID)
     found = await newest_orders(services.database, services.redis, buyer.id, list(buyer.numbers), most + 1, cursor)
     shown = found[:most]
     facts = [order_facts(await services.event_by_id(order.event_id), order) for order in shown]

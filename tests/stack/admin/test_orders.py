@@ -97,7 +97,8 @@ def test_a_long_list_comes_page_by_page(night: Night) -> None:
     assert [order["order_id"] for order in first["orders"]] + rest == night.found(), "by time too"
     for name, value in (("cursor", "x"), ("limit", "0"), ("status", "SOLD"), ("q", "x" * 101), ("from", "now")):
         refused(night.api.get(f"{night.path}/orders", params={name: value}), 422, "invalid")
-    refused(night.api.get(f"{night.path}/refund-requests", params={"cursor": "\u00dd"}), 422, "invalid")
+    for others in ("refund-requests", "reconciliation"):
+        refused(night.api.get(f"{night.path}/{others}", params={"cursor": "\u00dd"}), 422, "invalid")
 
 
 def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:

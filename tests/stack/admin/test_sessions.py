@@ -310,7 +310,7 @@ async def name_of(known: Sessions, secret: str) -> str | None:
 
 
 def make_stale(known: Sessions, seconds: float) -> None:
-    """As if the books had last been asked so long ago."""
+    """As if the books had last been asked this long ago."""
     for remembered in known._remembered.values():
         remembered.ask_at = 0.0
         remembered.good_at = time.monotonic() - seconds

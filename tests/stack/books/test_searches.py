@@ -1,4 +1,4 @@
-"""An organiser's search reads what it shows, and not what was sold: whatever MySQL would choose by itself."""
+"""An organiser's search reads what it shows, and not what was sold: whatever MySQL would choose on its own."""
 
 import asyncio
 
