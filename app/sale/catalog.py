@@ -19,6 +19,9 @@ MAX_CAPACITY = 1_000_000
 MAX_DESCRIPTION_CHARACTERS = 10_000
 MAX_PER_BUYER = 1_000
 MAX_QUANTITY = 10  # tickets in one line of an order
+MAX_NAME_CHARACTERS = 120
+JOINERS = "\u200c\u200d"  # of letters, in Persian say, and of emoji
+MAX_SKU_NAME_CHARACTERS = 80
 MAX_VENUE_CHARACTERS = 120
 
 SaleState = Literal["scheduled", "open", "paused", "sold_out", "closed"]  # as buyers are told
@@ -178,8 +181,10 @@ def check_event(event: Event) -> None:
     """Raises InvalidEvent when an event is not as it should be."""
     if not SLUG.fullmatch(event.slug):
         raise InvalidEvent("slug: 1 to 64 lowercase letters, digits and hyphens, none at an end")
-    if not 1 <= len(event.name) <= 120:
-        raise InvalidEvent("name: 1 to 120 characters")
+    if not _is_name(event.name, MAX_NAME_CHARACTERS):
+        raise InvalidEvent(
+            f"name: 1 to {MAX_NAME_CHARACTERS} characters, on one line and without blanks around it"
+        )
     if event.currency not in CURRENCIES:
         raise InvalidEvent(f"currency: one of {', '.join(sorted(CURRENCIES))}")
     if not 1 <= len(event.skus) <= MAX_SKUS:
@@ -192,10 +197,10 @@ def check_event(event: Event) -> None:
         raise InvalidEvent(f"description: at most {MAX_DESCRIPTION_CHARACTERS} characters")
     if event.overbooking_percent is not None and not 100 <= event.overbooking_percent <= 1_000:
         raise InvalidEvent("overbooking-percent: from 100 to 1000")
-    if event.venue is not None and not (
-        1 <= len(event.venue) <= MAX_VENUE_CHARACTERS and event.venue.isprintable()
-    ):
-        raise InvalidEvent(f"venue: 1 to {MAX_VENUE_CHARACTERS} characters, on one line")
+    if event.venue is not None and not _is_name(event.venue, MAX_VENUE_CHARACTERS):
+        raise InvalidEvent(
+            f"venue: 1 to {MAX_VENUE_CHARACTERS} characters, on one line and without blanks around it"
+        )
     if event.doors_at_ms is not None and (event.starts_at_ms is None or event.doors_at_ms > event.starts_at_ms):
         raise InvalidEvent("doors-at: not after the event starts, and only with starts-at")
     if event.provider not in PROVIDER_NAMES:
@@ -220,9 +225,17 @@ def check_event(event: Event) -> None:
             raise InvalidEvent(f"{name}: from {least} to {most}")
 
 
+def _is_name(text: str, most: int) -> bool:
+    """Whether it is shown as it is written: on one line, and without marks that turn around what follows."""
+    shown = "".join(letter for letter in text if letter not in JOINERS)
+    return 1 <= len(text) <= most and shown.isprintable() and text == text.strip()
+
+
 def _check_sku(sku: Sku) -> None:
-    if not (1 <= len(sku.name) <= 80 and sku.name.isprintable() and sku.name == sku.name.strip()):
-        raise InvalidEvent("sku: a name has 1 to 80 characters, on one line and without blanks around it")
+    if not _is_name(sku.name, MAX_SKU_NAME_CHARACTERS):
+        raise InvalidEvent(
+            f"sku: a name has 1 to {MAX_SKU_NAME_CHARACTERS} characters, on one line and without blanks around it"
+        )
     if not 1 <= sku.capacity <= MAX_CAPACITY:
         raise InvalidEvent(f"sku {sku.name!r}: the capacity must be from 1 to {MAX_CAPACITY}")
     if not 1 <= sku.price_minor <= MAX_MINOR // (MAX_QUANTITY * MAX_SKUS):

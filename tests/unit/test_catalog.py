@@ -109,7 +109,7 @@ def test_an_event_as_it_should_be() -> None:
         (replace(EVENT, slug=slug), "slug")
         for slug in ("", "Night", "a b", "-a", "a-", "é", "a/b", "a\n", "a" * 65, "..")
     ]
-    + [(replace(EVENT, name=name), "name") for name in ("", "N" * 121)]
+    + [(replace(EVENT, name=name), "name") for name in ("", "N" * 121, " N", "N\n", "A \u202egnp.exe", "\u2066")]
     + [(replace(EVENT, currency=currency), "currency") for currency in ("", "usd", "JPY", "KWD", "US")]
     + [
         (replace(EVENT, skus=()), "sku"),
@@ -160,6 +160,7 @@ def test_a_concert_has_a_time_doors_and_a_venue_or_none_of_them() -> None:
     starts_at_ms = parse_time("starts-at", "2026-12-24T21:00+01:00")
     assert starts_at_ms == parse_time("starts-at", "2026-12-24T20:00Z") == 1_798_142_400_000
     check_event(replace(EVENT, starts_at_ms=starts_at_ms, doors_at_ms=starts_at_ms, venue="Grand Hall, Zürich"))
+    check_event(replace(EVENT, name="شب‌های نور 👩‍🎤"))  # letters and emoji that are joined
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,7 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
     [
         (replace(EVENT, venue=""), "venue"),
         (replace(EVENT, venue="V" * 121), "venue"),
+        (replace(EVENT, venue="Hall \u202e"), "venue"),
         (replace(EVENT, venue="Hall\nBcc: all"), "venue"),
         (replace(EVENT, doors_at_ms=1), "doors-at"),
         (replace(EVENT, starts_at_ms=1, doors_at_ms=2), "doors-at"),

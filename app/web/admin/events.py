@@ -330,7 +330,7 @@ def new_event(wanted: NewEvent) -> Event:
         ),
         starts_at_ms=_time("starts_at", wanted.starts_at),
         doors_at_ms=_time("doors_at", wanted.doors_at),
-        venue=wanted.venue,
+        venue=None if wanted.venue is None else wanted.venue.strip(),
         overbooking_percent=wanted.overbooking_percent,
         description=wanted.description,
         refund_days=wanted.refund_days,
@@ -407,8 +407,9 @@ def _settings(wanted: ChangedEvent) -> dict[str, Any]:
         if name in given:
             text = given.pop(name)
             given[f"{name}_ms"] = None if text is None else parse_time(name, text)
-    if "name" in given:
-        given["name"] = given["name"].strip()
+    for name in ("name", "venue"):
+        if given.get(name):
+            given[name] = given[name].strip()
     return given
 
 

@@ -105,6 +105,10 @@ def test_an_orders_whole_life_is_one_timeline(night: Night) -> None:
     path = f"/api/v1/admin/orders/{night.paid}"
     noted = night.api.post(f"{path}/notes", json={"text": "=HYPERLINK(\u202e) <script>"})
     assert noted.status_code == httpx.codes.OK, noted.text
+    page = night.api.get(f"/admin/orders/{night.paid}").text
+    assert re.search("<bdi>[^<]*=HYPERLINK\\(\u202e\\) &lt;script&gt;</bdi>", page), (
+        "what is noted turns nothing else around"
+    )
     life = night.api.get(path).json()
     assert (life["event"], life["status"]) == (night.sale.sale.slug, "CONFIRMED")
     assert life["code"] == short_code(night.paid)
@@ -176,7 +180,7 @@ def test_the_timeline_has_the_facts_the_tickets_the_messages_and_what_organisers
             "Mail order.confirmed: sent",
         } <= messages
         html = night.api.get(f"/admin/orders/{order_id}").text
-        assert 'COMPLETED <span class="small mono">PaymentSucceeded</span>' in html
+        assert 'COMPLETED</bdi> <span class="small mono">PaymentSucceeded</span>' in html
         ticketcraze(stack.env, "webhook", "remove", str(webhook["id"]))
 
 
