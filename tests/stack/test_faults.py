@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from faults.night import Night
 from faults.play import Played, play
-from faults.rows import ROWS
+from faults.rows import BY_NAME, ROWS, Row
 from tests.world.apart import own_topics
 from tests.world.stack import Stack
 
@@ -13,14 +15,30 @@ SEED = "every change"
 BUYERS = 24  # there is a ticket for each, so nobody waits for what others give back
 
 
-async def play_quick_rows(folder: Path, settings: dict[str, str]) -> list[Played]:
+# One for each part that may die at the wrong moment, and a wrong clock.
+WORTH_A_MINUTE = (
+    *("web-killed-before-2xx", "stalled-sockets", "relay-killed-after-send", "ledger-killed-after-commit"),
+    *("mysql-killed-at-commit", "clock-ahead", "clock-behind"),
+)
+
+
+async def play_rows(rows: list[Row], folder: Path, settings: dict[str, str]) -> list[Played]:
     async with Night(folder / "night", settings).running() as night:
-        return [await play(night, row, SEED, folder / "failed", BUYERS) for row in ROWS if row.is_quick]
+        return [await play(night, row, SEED, folder / "failed", BUYERS) for row in rows]
 
 
-def test_quick_rows_lose_nothing_double_nothing_and_let_nobody_overtake(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([row for row in ROWS if row.is_quick], id="quick"),
+        pytest.param([BY_NAME[name] for name in WORTH_A_MINUTE], id="slow", marks=pytest.mark.slow),
+    ],
+)
+def test_rows_lose_nothing_double_nothing_and_let_nobody_overtake(
+    rows: list[Row], stack: Stack, tmp_path: Path
+) -> None:
     with own_topics(stack.env) as env:
         shared = {name: env[name] for name in ("KAFKA_BOOTSTRAP_SERVERS", "ORDERS_TOPIC")}
-        played = asyncio.run(play_quick_rows(tmp_path, {**shared, "LEDGER_GROUP": env["ORDERS_TOPIC"]}))
+        played = asyncio.run(play_rows(rows, tmp_path, {**shared, "LEDGER_GROUP": env["ORDERS_TOPIC"]}))
     assert [(one.row, one.problems) for one in played if one.problems] == []
     assert all(one.answered for one in played)
