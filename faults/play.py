@@ -26,7 +26,7 @@ from workers.runner import AWAY
 
 SKUS = ("Floor:4500:22", "Box:9900:8")
 CAPACITY = 30
-AT_REST_SECONDS = 90
+AT_REST_SECONDS = 330  # a charge that the provider dates an hour back, and never reports, takes a far look
 PATIENCE_SECONDS = 9.0  # how long buyers go on after the fault is over
 STOCK_CHECKS = (1, 3)
 
