@@ -202,3 +202,22 @@ def test_a_second_factor_begins_and_signing_out_everywhere_ends_every_session(pa
     page.context.add_cookies(elsewhere)  # type: ignore[arg-type]
     page.goto(f"{stack.web}/admin/account")
     expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_the_way_out_stands_beside_a_long_name_and_settings_have_a_way_to_each_group(
+    page: Page, stack: Stack
+) -> None:
+    made = make_event(stack.env, name="The Night of a Thousand Lights and One More at the Harbour Hall")
+    sign_in(page, stack, f"/admin/events/{made.slug}")
+    ways = (
+        page.locator(".top-name"),
+        page.get_by_role("link", name="Account"),
+        page.get_by_role("button", name="Sign out"),
+    )
+    middles = [box["y"] + box["height"] / 2 for way in ways if (box := way.bounding_box())]
+    assert len(middles) == 3
+    assert max(middles) - min(middles) < 10, "in one line"
+    page.get_by_role("link", name="Settings").click()
+    for link in page.get_by_role("navigation", name="On this page").get_by_role("link").all():
+        link.click()
+        assert page.evaluate("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
