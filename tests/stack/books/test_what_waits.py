@@ -7,8 +7,10 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from msgspec import structs
@@ -23,6 +25,7 @@ from app.orders.ledger import Ledger
 from app.orders.lifecycle import Order
 from app.orders.reading import find_order
 from app.orders.reservations import OUTBOX_GROUP, fact_of_entry, reserve
+from app.organisers.trouble import read_trouble
 from app.payments.provider import Checkout, PaymentNotice, ProviderUnavailable, RefundPage, TransactionPage
 from app.payments.providers import Providers
 from app.units import now_ms
@@ -254,11 +257,11 @@ class SlowToRefund:
     name = "slow"
 
     def __init__(self, hangs: str) -> None:
-        self._hangs = hangs
+        self.hangs = hangs
         self.refunded: set[str] = set()
 
     async def refund(self, transaction_id: str, amount_minor: int, currency: str, idempotency_key: str) -> str:
-        if transaction_id.startswith(self._hangs):
+        if transaction_id.startswith(self.hangs):
             raise ProviderUnavailable("no answer")
         self.refunded.add(transaction_id)
         return f"back-{idempotency_key}"
@@ -277,6 +280,48 @@ class SlowToRefund:
 
     async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
         return RefundPage([], "")
+
+
+def test_a_refund_that_gets_no_answer_is_asked_for_ever_more_rarely_and_is_trouble(
+    own_topics: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_seconds = 1_000.0
+    asked_at: list[float] = []
+
+    class Unavailable(SlowToRefund):
+        async def refund(self, *charge: Any) -> str:
+            asked_at.append(now_seconds)
+            return await super().refund(*charge)
+
+    async def story(world: World) -> None:
+        nonlocal now_seconds
+        monkeypatch.setattr("workers.refunds.time", SimpleNamespace(monotonic=lambda: now_seconds))
+        order_id = await world.order()
+        money = structs.replace(paid(order_id), provider="slow")
+        await world.write(money)
+        await world.write(*refund_asked(await world.read(order_id), 4_500))
+        provider = Unavailable(money.transaction_id)
+        async with open_producer(world.settings) as producer:
+            refunds = Refunds(world.database, producer, Providers(provider))
+
+            async def go_on(seconds: int) -> None:
+                """Ticks, by a clock of our own."""
+                nonlocal now_seconds
+                for _ in range(0, seconds, 5):
+                    await refunds.tick()
+                    await asyncio.gather(*refunds._under_way.values())
+                    now_seconds += 5
+
+            await go_on(1_100)
+            assert [b - a for a, b in pairwise(asked_at)] == [15, 30, 60, 120, 240, 300, 300]
+            await world.execute("UPDATE payments SET updated_at = updated_at - INTERVAL 31 MINUTE")
+            trouble = await read_trouble(world.database, world.event.id, 0, [])
+            assert [(item.kind, item.order_id) for item in trouble.items] == [("stuck_refund", order_id)]
+            provider.hangs = "nothing any more"
+            await go_on(300)
+            assert provider.refunded == {money.transaction_id}, "it is never given up"
+
+    in_a_world(own_topics, story)
 
 
 def test_refunds_that_get_no_answer_starve_no_others(own_topics: dict[str, str]) -> None:
