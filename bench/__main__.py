@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import arrive, costs, door, endtoend, fanout, idle, ledger, open_loop, orders, place, rebuild
+from bench import arrive, costs, dashboard, door, endtoend, fanout, idle, ledger, open_loop, orders, place, rebuild
 from bench.report import BenchmarkFailed, Report
 from bench.stack import Stack, own_stack
 from crowd.limits import allow_open_files
@@ -20,6 +20,7 @@ from crowd.limits import allow_open_files
 BENCHMARKS: dict[str, tuple[str | None, Callable[..., Report], str | None]] = {
     "arrive": (arrive.__doc__, arrive.measure, "run"),
     "costs": (costs.__doc__, costs.measure, "run"),
+    "dashboard": (dashboard.__doc__, dashboard.measure, "run"),
     "door": (door.__doc__, door.measure, None),
     "endtoend": (endtoend.__doc__, endtoend.measure, "run"),
     "fanout": (fanout.__doc__, fanout.measure, None),
