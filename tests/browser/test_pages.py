@@ -125,6 +125,17 @@ def test_a_page_whose_server_is_killed_says_so_and_comes_back_by_itself(page: Pa
     close(stack, sale)
 
 
+def expect_what_verify_says(page: Page, stack: Stack, sale: Sale) -> None:
+    """The dashboard's figures are those of `ticketcraze verify`, as soon as a second has passed."""
+    _, answer = ticketcraze(stack.env, "verify", sale.slug)
+    checks = {check["number"]: check["figures"] for check in answer["checks"]}
+    for number in (1, 3):  # by Redis, and by the books
+        for name in ("sold", "held", "available"):
+            expect(page.get_by_test_id(name).first).to_have_text(str(checks[number][name]))
+    taken = f"${checks[5].get('taken_minor_USD', 0) / 100:,.2f}"
+    expect(page.get_by_test_id("revenue").first).to_have_text(taken)
+
+
 def test_the_dashboard_moves_while_tickets_are_sold(page: Page, stack: Stack) -> None:
     sale = make_event(stack.env, "Floor:4500:20")
     admin = stack.run["admin"]
@@ -133,14 +144,17 @@ def test_the_dashboard_moves_while_tickets_are_sold(page: Page, stack: Stack) ->
     page.fill("input[name=password]", admin["password"])
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("sold").first).to_have_text("0")
+    expect_what_verify_says(page, stack, sale)
     with api(stack) as buyer:
         come_in(buyer, sale)
         expect(page.get_by_test_id("admitted").first).to_have_text("1")
         placed = order(buyer, sale, 3).json()["order_id"]
         expect(page.get_by_test_id("held").first).to_have_text("3")
         until_status(buyer, placed, "PENDING")
+        expect_what_verify_says(page, stack, sale)
         pay(buyer, placed)
         expect(page.get_by_test_id("sold").first).to_have_text("3")
+        expect_what_verify_says(page, stack, sale)
         page.get_by_test_id("open-wall").click()
         page.get_by_test_id("wall-link").click()
         expect(page.get_by_test_id("connection")).to_have_text("Live")
