@@ -32,13 +32,16 @@ async def set_aside(settings: Settings, key: str, value: bytes, reason: str) -> 
 
 
 async def settings_of_topic(settings: Settings, topic: str) -> dict[str, str]:
+    """As Kafka has them; a broker hears of a new topic a moment later."""
     admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic)]
     try:
-        [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not (entries := (await admin.describe_configs(wanted))[0].resources[0][4]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
     finally:
         await admin.close()
-    [(_, _, _, _, entries)] = answer.resources
     return {name: value for name, value, *_ in entries}
 
 
