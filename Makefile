@@ -11,7 +11,7 @@ BOTH := -n 2 --dist loadfile --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-slow test-browsers test-states bench bench-all faults soak lock clean
+.PHONY: help run servers test test-fast test-slow test-browsers test-states proof-money bench bench-all faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,7 +46,7 @@ test-states: $(READY) ## every page and state by all rules of axe: phone, deskto
 	STATES=all $(VENV)/bin/pytest tests/browser/test_states.py
 
 proof-money: $(READY) ## 2,000 orders, a fifth of the payments misbehave: the money adds up to the cent
-	PROOF=1 $(VENV)/bin/pytest tests/stack/test_two_thousand_orders.py -s
+	PROOF_ORDERS=2000 $(VENV)/bin/pytest tests/stack/test_two_thousand_orders.py -m slow -s
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)

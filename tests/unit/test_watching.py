@@ -46,7 +46,19 @@ def test_every_panel_shows_a_figure_that_there_is() -> None:
         assert asked(expression) <= figures(), expression
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Debian's prometheus")
-def test_promtool_takes_the_rules() -> None:
-    checked = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
+@pytest.fixture
+def promtool(tmp_path: Path) -> str:
+    """Prometheus's own tool: the one that is installed, or out of Debian's package."""
+    if found := shutil.which("promtool"):
+        return found
+    if shutil.which("apt-get") is None:
+        pytest.skip("promtool comes with Prometheus, which is not here")
+    for command in (["apt-get", "download", "prometheus"], ["sh", "-c", "dpkg-deb -x prometheus_*.deb ."]):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    return str(tmp_path / "usr" / "bin" / "promtool")
+
+
+@pytest.mark.slow
+def test_promtool_takes_the_rules(promtool: str) -> None:
+    checked = subprocess.run([promtool, "check", "rules", str(RULES)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
