@@ -1,5 +1,6 @@
 """When there is too much, the right ones wait: those who only arrive. Nobody inside notices but by waiting."""
 
+import uuid
 from collections.abc import Iterator
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from redis import Redis
 
 from app.infra.keys import key
+from tests.stack.payments.stripe_double import Stripe
 from tests.world.apart import apart
 from tests.world.buyers import Sale, make_event
 from tests.world.processes import processes
@@ -23,11 +25,13 @@ class Busy:
     def __init__(self, env: dict[str, str], redis: Redis) -> None:
         self.env = env
         self.redis = redis
-        self.sale, self.other = make_event(env), make_event(env)
+        self.sale, self.other = make_event(env, provider="stripe"), make_event(env)
         self.inside = self.join(self.sale).json()["token"]
+        until(lambda: self.place() == "admitted", what="a pass")
 
-    def ask(self, method: str, path: str, token: str = "", **options: object) -> httpx.Response:
+    def ask(self, method: str, path: str, token: str = "", key: str = "", **options: object) -> httpx.Response:
         headers = {"Cookie": f"tc_lang=en; tc_buyer={token}" if token else "tc_lang=en"}
+        headers |= {"Idempotency-Key": key} if key else {}
         return httpx.request(
             method,
             self.env["PUBLIC_URL"] + path,
@@ -35,6 +39,22 @@ class Busy:
             trust_env=False,
             **options,  # type: ignore[arg-type]
         )
+
+    def place(self) -> str:
+        return str(self.ask("GET", f"/api/v1/events/{self.sale.slug}/queue", self.inside).json()["status"])
+
+    def order(self) -> httpx.Response:
+        """Asked for by somebody inside."""
+        return self.ask(
+            "POST",
+            f"/api/v1/events/{self.sale.slug}/orders",
+            self.inside,
+            json={"items": [{"sku_id": self.sale.skus[0].id, "quantity": 1}]},
+            key=uuid.uuid4().hex,
+        )
+
+    def status(self, order_id: str) -> str:
+        return str(self.ask("GET", f"/api/v1/orders/{order_id}", self.inside).json()["status"])
 
     def join(self, sale: Sale, token: str = "") -> httpx.Response:
         return self.ask("POST", f"/api/v1/events/{sale.slug}/queue", token)
@@ -54,17 +74,23 @@ class Busy:
 
 @pytest.fixture
 def busy(stack: Stack) -> Iterator[Busy]:
+    double = Stripe()
+    stripe = {"STRIPE_API_URL": double.url, "STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
     with (
-        apart(stack, OVERLOAD_OUTBOX=str(MOST)) as env,
+        apart(stack, OVERLOAD_OUTBOX=str(MOST), **stripe) as env,
         Redis.from_url(env["REDIS_URL"], decode_responses=True) as redis,
         processes(env, "app.main", "workers.admission"),
     ):
         yield Busy(env, redis)
+    double.stop()
 
 
 @pytest.mark.slow
 def test_who_arrives_waits_and_nobody_else(busy: Busy) -> None:
     page = f"/events/{busy.sale.slug}"
+    with processes(busy.env, "workers.relay", "workers.ledger"):
+        ordered = busy.order().json()["order_id"]
+        until(lambda: busy.status(ordered) == "PENDING", SECONDS, "an order that can be paid")
     busy.fill()
     until(lambda: busy.ask("GET", page).status_code == 503, SECONDS, "an answer that asks to wait")
     refused = [busy.ask("GET", page) for _ in range(8)]
@@ -83,6 +109,9 @@ def test_who_arrives_waits_and_nobody_else(busy: Busy) -> None:
     assert busy.ask("GET", page, busy.inside).status_code == httpx.codes.OK
     place = busy.ask("GET", f"/api/v1/events/{busy.sale.slug}/queue", busy.inside)
     assert place.status_code == httpx.codes.OK
+    assert busy.order().status_code == httpx.codes.ACCEPTED
+    paying = busy.ask("POST", f"/api/v1/orders/{ordered}/payments", busy.inside)
+    assert paying.status_code == httpx.codes.CREATED, paying.text
     assert busy.ask("POST", "/api/v1/payments/callbacks/sandbox", content=b"{}").status_code == 401
     for path in ("/healthz", "/readyz", "/admin/login"):
         assert busy.ask("GET", path).status_code == httpx.codes.OK, path
