@@ -219,7 +219,7 @@ def path_of(url: str) -> str:
 
 
 def test_the_page_is_light_and_asks_for_nothing_twice(browser: Browser, stack: Stack) -> None:
-    """Cold it weighs little; warm, to come, join and wait takes the page, the join, the page and the socket."""
+    """Cold it weighs little; warm, to come, join and wait takes the page, the join and the socket."""
     narrow = make_event(stack.env, "Floor:4500:300", room=1)
     at = f"/events/{narrow.slug}"
     with api(stack) as first, browser.new_context(viewport=PHONE) as context:
@@ -238,7 +238,12 @@ def test_the_page_is_light_and_asks_for_nothing_twice(browser: Browser, stack: S
             expect(page.locator("[data-view=waiting] [data-link=live]")).to_be_visible()
             page.wait_for_load_state("networkidle")
             if is_warm:
-                assert wire.asked() == [f"GET {at}", f"POST /api/v1{at}/queue", f"GET {at}", f"WS /ws{at}"]
+                assert wire.asked() == [f"GET {at}", f"POST /api/v1{at}/queue", f"WS /ws{at}"]
+                page.locator("[data-view=waiting] [data-device] summary").click()
+                expect(page.locator("[data-view=waiting] [data-device] a")).to_have_attribute(
+                    "href", re.compile("/resume/")
+                )
+                expect(page.locator("[data-view=waiting] [data-device] svg")).to_be_visible()
             page.close()
     ticketcraze(stack.env, "event", "close", narrow.slug)
 

@@ -183,8 +183,9 @@ function keepWhatWasBrought() {
 
 // Where too many arrive at once the page says so, waits as long as it was told and a bit of its own, and tries again.
 const join = () => attempt(async () => {
+  let place;
   try {
-    await call("POST", `/api/v1/events/${slug}/queue`, { body: brought() });
+    place = await call("POST", `/api/v1/events/${slug}/queue`, { body: brought() });
   } catch (problem) {
     $("altcha-widget")?.reset(); // each piece of work counts once
     $("altcha-widget")?.verify();
@@ -198,7 +199,11 @@ const join = () => attempt(async () => {
     return;
   }
   sessionStorage.removeItem(stayKey);
-  location.assign(`/events/${slug}`); // the server draws the page for a known buyer
+  const { token, ...where } = place; // a browser has it as its cookie
+  change({ set: { staying: false } });
+  change({ type: "place", ...where });
+  for (const details of $$("[data-device]")) details.hidden = false;
+  live.open();
 });
 
 function knock() {
@@ -293,21 +298,33 @@ const actions = {
 
 for (const element of $$("[data-action]")) element.addEventListener("click", () => actions[element.dataset.action]());
 for (const form of $$("[data-join]")) form.addEventListener("submit", (submit) => { submit.preventDefault(); join(); });
-for (const anchor of $$("[data-copy]")) {
-  anchor.addEventListener("click", async (click) => {
-    click.preventDefault();
-    try {
-      await navigator.clipboard.writeText(anchor.href);
-      anchor.textContent = phrase("copied");
-      say(phrase("said.copied"));
-    } catch {
-      prompt(phrase("copy.by_hand"), anchor.href);
-    }
-  });
+document.addEventListener("click", async (click) => {
+  const anchor = click.target.closest("[data-copy]");
+  if (!anchor) return;
+  click.preventDefault();
+  try {
+    await navigator.clipboard.writeText(anchor.href);
+    anchor.textContent = phrase("copied");
+    say(phrase("said.copied"));
+  } catch {
+    prompt(phrase("copy.by_hand"), anchor.href);
+  }
+});
+
+// The way to another device is drawn by the server, for a buyer it knows: for whoever has just joined, when it is wanted.
+async function drawDevice(details) {
+  const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
+  $("div", details).replaceWith(document.adoptNode($("[data-device] div", page)));
 }
 
 // A code to scan comes into view when it is unfolded.
-for (const details of $$("details")) details.addEventListener("toggle", () => { if (details.open) $(".scan", details)?.scrollIntoView({ block: "center" }); });
+for (const details of $$("details")) {
+  details.addEventListener("toggle", async () => {
+    if (!details.open) return;
+    if (details.matches("[data-device]") && !$("a", details)) await drawDevice(details).catch(() => {});
+    $(".scan", details)?.scrollIntoView({ block: "center" });
+  });
+}
 
 keepWhatWasBrought();
 setUpSound();

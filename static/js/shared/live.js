@@ -98,8 +98,17 @@ export function keepLive({ path, withSocket, onFrame, onLink, poll }) {
   document.addEventListener("visibilitychange", wake);
   addEventListener("pagehide", () => socket && drop(0));
 
+  // Whoever only looked has a place now.
+  function open() {
+    withSocket = true;
+    tries = 0;
+    clearTimeout(nextPoll);
+    setLink("connecting");
+    connect();
+  }
+
   if (withSocket) connect();
   else keepPolling(POLL_MS);
   onLink(link);
-  return { ageMs: () => performance.now() - heardAt };
+  return { open, ageMs: () => performance.now() - heardAt };
 }
