@@ -187,6 +187,8 @@ async def configure(redis: Redis, event: Event, fields: Mapping[str, str | int],
 async def _write(connection: Connection, before: Event, after: Event, *, is_draft: bool) -> Event:
     """The new settings, skus and lines of the audit; the event with the ids of its new skus."""
     now = to_datetime(now_ms())
+    # Stock first, in the order of ids, as the ledger has it: it holds the skus when its orders refer to the event.
+    await connection.fetch_all("SELECT id FROM skus WHERE event_id = %s ORDER BY id FOR UPDATE", (after.id,))
     await connection.execute(
         "UPDATE events SET name = %s, opens_at = %s, rate_per_minute = %s, room = %s, pass_ttl_seconds = %s,"
         " hold_ttl_seconds = %s, max_per_buyer = %s, starts_at = %s, doors_at = %s, venue = %s,"
