@@ -18,8 +18,8 @@ def test_a_change_waits_for_a_batch_of_orders_and_both_are_written(own_env: dict
             changing = asyncio.create_task(change_event(world.database, world.redis, world.event, {"room": 7}))
             await asyncio.wait([changing], timeout=STANDING_SECONDS)
             await batch.execute(
-                "INSERT INTO orders (id, event_id, buyer_id, idempotency_key, request_hash, status, version, total,"
-                " currency, placed_at, expires_at, updated_at)"
+                "INSERT INTO orders (id, event_id, buyer_id, idempotency_key, request_hash, status, version,"
+                " total, currency, placed_at, expires_at, updated_at)"
                 " VALUES (%s, %s, %s, 'k', '', 'PENDING', 1, 45, 'USD', NOW(), NOW(), NOW())",
                 (new_order_id(world.event.id), world.event.id, "0a" * 16),
             )
