@@ -44,6 +44,10 @@ def restarted(seen: Collection[Report]) -> list[Report]:
     return [later for earlier, later in replacements(seen) if not earlier.ok]
 
 
+def _restart_of(report: Report) -> str:
+    return f"restarted {report.name} {report.instance}".lower()
+
+
 def is_slow(begun: int, waiting: int, *, was_slow: bool) -> bool:
     """Whether a provider answers slowly, of so many payments that were begun a while ago and still wait.
 
@@ -74,12 +78,12 @@ class Feed:
         self._seen |= {report.instance: report for report in found}
         self._seen = {id_: report for id_, report in self._seen.items() if report.age_ms < forgotten_ms}
         for report in restarted(self._seen.values()):
-            name = f"restarted {report.name} {report.instance}"
+            name = _restart_of(report)
             for event_id in {*event_ids} - {event_id for event_id, told in self._told if told == name}:
                 text = f"The process {report.name} was started again on {report.host}"
                 await note_once(self._database, event_id, name, text)
                 self._told.add((event_id, name))
-        known = {f"restarted {report.name} {report.instance}" for report in self._seen.values()}
+        known = {_restart_of(report) for report in self._seen.values()}
         self._told = {told for told in self._told if told[1] in known}
 
     async def tell_providers(self, events: Sequence[Event]) -> None:

@@ -26,6 +26,9 @@ HEX_64 = re.compile(r"[0-9a-f]{64}")  # a digest or a secret of ours
 BUYER = re.compile(r"[0-9a-f]{32}")  # app.tokens makes them, and signs what carries them
 WORD = re.compile(r"[A-Z_]+")  # a word of our own code, that nobody outside may choose
 FIGURE = re.compile(r"[a-z_]+(:([A-Z_]+|[0-9]+))?")  # app.orders.figures makes them
+TOLD = re.compile(
+    r"[a-z0-9._:-]+( [a-z0-9._:-]+)*"
+)  # app.organisers.feed makes them, of its own words and names of processes
 CODE = re.compile(r"[0-9a-f]{4}-[0-9a-f]{4}")  # of an order's id
 PROVIDER = re.compile("|".join(PROVIDER_NAMES))
 
@@ -71,6 +74,7 @@ FORMS = {
     "invitations.secret_hash": (HEX_64, "0a" * 32),
     "asked_rehearsals.id": (SHORT_ID, "0123456789ab"),
     "asked_rehearsals.state": (WORD, "WAITING"),
+    "activity.once": (TOLD, "half sold"),
     "figures.name": (FIGURE, "orders:PENDING"),
     "receipts.order_id": (ORDER_ID, "01941200-0000-7000-8000-000000000001"),
     "findings.id": (ID, "0d6f2f0e-6a55-4c6f-9f6b-2f4a5d6c7e8f"),
