@@ -35,7 +35,7 @@ test-slow: $(READY) ## the proofs that take ten seconds or more each
 	$(VENV)/bin/pytest $(BOTH) -m slow
 
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
-	$(VENV)/bin/pytest tests/unit -n 2 --dist worksteal --hypothesis-profile=fast -p no:schemathesis
+	$(VENV)/bin/pytest tests/unit -m "not slow" -n 2 --dist worksteal --hypothesis-profile=fast -p no:schemathesis
 
 test-browsers: $(READY) ## the whole way and the dashboard in Firefox and in WebKit too
 	$(VENV)/bin/python -m stack install --engines
