@@ -49,7 +49,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def sale(stack: Stack) -> Sale:
     return make_event(
-        stack.env, "Floor:4500:3500", "Balcony:2550:500", max_per_buyer=4, room=5_000, hold_ttl=60, rate=600_000
+        stack.env,
+        f"Floor:4500:{3 * ORDERS}",
+        "Balcony:2550:500",
+        max_per_buyer=4,
+        room=5_000,
+        hold_ttl=60,
+        rate=600_000,
     )
 
 
@@ -67,7 +73,9 @@ def buy(stack: Stack, sale: Sale, number: int) -> str:
     outcome = dice.choice(MISBEHAVING) if dice.random() < 0.2 else "succeed"
     with api(stack) as client:
         come_in(client, sale)
-        order_id = str(order(client, sale, dice.randint(1, 3)).json()["order_id"])
+        ordered = order(client, sale, dice.randint(1, 3))
+        assert ordered.status_code == httpx.codes.ACCEPTED, ordered.text
+        order_id = str(ordered.json()["order_id"])
         until_status(client, order_id, "PENDING")
         assert client.put(f"/orders/{order_id}/contact", json={"email": "kim@example.com"}).is_success
         pay(client, order_id, outcome)
