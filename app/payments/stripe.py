@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -228,18 +228,8 @@ class StripeProvider:
 
     async def list_transactions(self, since_ms: int, after: str = "") -> TransactionPage:
         """A page of the charges since then by Stripe's clock, the newest first. Raises ProviderUnavailable."""
-        asked: dict[str, Any] = {
-            "type": "charge",
-            "created": {"gte": since_ms // 1000},
-            "limit": PAGE_SIZE,
-            "expand": ["data.source"],
-        }
-        if after:
-            asked["starting_after"] = after
-        try:
-            page = await self._asked(self._client.v1.balance_transactions.list_async(params=asked))  # type: ignore[arg-type]
-        except FINAL as error:
-            raise ProviderUnavailable(f"Stripe does not list: {error}") from error
+        charges = {"type": "charge", "expand": ["data.source"]}
+        page = await self._page(self._client.v1.balance_transactions.list_async, since_ms, after, charges)
         notices = []
         for transaction in page.data:
             try:
@@ -250,13 +240,7 @@ class StripeProvider:
 
     async def list_refunds(self, since_ms: int, after: str = "") -> RefundPage:
         """A page of the refunds since then by Stripe's clock, the newest first. Raises ProviderUnavailable."""
-        asked: dict[str, Any] = {"created": {"gte": since_ms // 1000}, "limit": PAGE_SIZE}
-        if after:
-            asked["starting_after"] = after
-        try:
-            page = await self._asked(self._client.v1.refunds.list_async(params=asked))  # type: ignore[arg-type]
-        except FINAL as error:
-            raise ProviderUnavailable(f"Stripe does not list: {error}") from error
+        page = await self._page(self._client.v1.refunds.list_async, since_ms, after, {})
         refunds = [
             ListedRefund(
                 str(refund.id),
@@ -269,6 +253,18 @@ class StripeProvider:
             for refund in page.data
         ]
         return RefundPage(refunds, refunds[-1].refund_id if page.has_more and refunds else "")
+
+    async def _page(
+        self, listing: Callable[..., Awaitable[Any]], since_ms: int, after: str, more: Mapping[str, Any]
+    ) -> Any:
+        """A page of what Stripe lists. Raises ProviderUnavailable."""
+        asked = {"created": {"gte": since_ms // 1000}, "limit": PAGE_SIZE, **more}
+        if after:
+            asked["starting_after"] = after
+        try:
+            return await self._asked(listing(params=asked))
+        except FINAL as error:
+            raise ProviderUnavailable(f"Stripe does not list: {error}") from error
 
     def _listed(self, transaction: dict[str, Any]) -> PaymentNotice:
         charge = transaction["source"]

@@ -14,7 +14,7 @@ from app.ids import new_id, new_order_id
 from app.infra.kafka import connection_options, create_topics, dlq_topic, open_orders_log, open_producer
 from app.orders.facts import records
 from app.settings import Settings
-from tests.stack.admin.people import browser, new_admin, sign_in, token_of
+from tests.stack.admin.people import signed_in
 from tests.world.books import PRICE_MINOR, paid
 from tests.world.buyers import OpenSale, make_event, refused, until_status
 from tests.world.commands import ticketcraze
@@ -113,9 +113,7 @@ def test_a_dlq_that_somebody_else_made_keeps_its_letters_too(own_topics: dict[st
 
 @pytest.fixture
 def api(stack: Stack) -> Iterator[httpx.Client]:
-    admin = new_admin(stack.env)
-    with browser(stack) as client:
-        token_of(sign_in(client, admin.name, admin.password))
+    with signed_in(stack) as client:
         yield client
 
 

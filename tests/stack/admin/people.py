@@ -30,6 +30,15 @@ def new_admin(env: dict[str, str]) -> Admin:
     return admin
 
 
+@contextmanager
+def signed_in(stack: Stack) -> Iterator[httpx.Client]:
+    """The browser of a new admin, who is an owner of everything."""
+    admin = new_admin(stack.env)
+    with browser(stack) as client:
+        token_of(sign_in(client, admin.name, admin.password))
+        yield client
+
+
 def set_password(env: dict[str, str], admin: Admin) -> str:
     """What `admin ensure` did."""
     code, answer = ticketcraze({**env, "ADMIN_PASSWORD": admin.password}, "admin", "ensure", "--user", admin.name)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.stack.admin.people import browser, new_admin, sign_in, token_of
+from tests.stack.admin.people import signed_in
 from tests.world.buyers import OpenSale, assert_sound, make_event, pay, refused, until_status
 from tests.world.stack import Stack
 from tests.world.waiting import until
@@ -14,9 +14,7 @@ from tests.world.waiting import until
 
 @pytest.fixture
 def owner(stack: Stack) -> Iterator[httpx.Client]:
-    admin = new_admin(stack.env)
-    with browser(stack) as client:
-        token_of(sign_in(client, admin.name, admin.password))
+    with signed_in(stack) as client:
         yield client
 
 

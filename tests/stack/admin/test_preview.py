@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.stack.admin.people import Admin, browser, new_admin, sign_in, token_of
+from tests.stack.admin.people import Admin, browser, new_admin, sign_in, signed_in, token_of
 from tests.world.commands import ticketcraze
 from tests.world.stack import Stack
 from tests.world.waiting import until
@@ -15,9 +15,7 @@ from tests.world.waiting import until
 
 @pytest.fixture
 def owner(stack: Stack) -> Iterator[httpx.Client]:
-    admin = new_admin(stack.env)
-    with browser(stack) as client:
-        token_of(sign_in(client, admin.name, admin.password))
+    with signed_in(stack) as client:
         yield client
 
 
