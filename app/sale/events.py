@@ -381,8 +381,10 @@ async def follow_redis(database: Database, redis: Redis, event_ids: Sequence[int
             sale = sales[row["id"]]
             said = (sale.state, sale.notice or None, to_datetime(sale.opens_at_ms))
             if said != (row["state"], row["notice"], row["opens_at"]):
-                await connection.execute(
-                    "UPDATE events SET state = %s, notice = %s, opens_at = %s WHERE id = %s", (*said, row["id"])
+                await connection.execute(  # what is opened again is on the lists again
+                    "UPDATE events SET state = %s, notice = %s, opens_at = %s,"
+                    " archived_at = IF(%s = 'closed', archived_at, NULL) WHERE id = %s",
+                    (*said, sale.state, row["id"]),
                 )
             ended = sum(bool(pause_ended) for _, pause_ended in sale.pauses)
             if (len(sale.pauses), ended) != (row["pauses"], row["ended"]):

@@ -33,8 +33,10 @@ def test_a_closed_sale_is_opened_again_and_goes_on_where_it_was(owner: httpx.Cli
     closed = owner.post(f"{path}/state", json={"state": "closed"}).json()["event"]
     assert (closed["sale"], closed["is_over"]) == ("closed", False)
     refused(inside.client.post(f"/events/{sale.sale.slug}/queue"), 410, "closed")
+    assert owner.patch(path, json={"archived": True}).json()["archived"]
     opened = owner.post(f"{path}/state", json={"state": "open"}).json()["event"]
     assert opened["sale"] == "open"
+    assert not owner.patch(path, json={"room": 1}).json()["archived"], "what is open is on the lists"
     until(lambda: inside.place()["status"] == "admitted")
     order_id = inside.order(1)
     pay(inside.client, order_id)
