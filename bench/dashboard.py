@@ -21,7 +21,7 @@ from crowd.browser import Gone, Shop, visit
 from crowd.buyer import buy
 from crowd.http import Http
 from crowd.limits import source_address
-from crowd.websocket import WebSocket, open_websocket
+from crowd.websocket import NotOpened, WebSocket, open_websocket
 
 RATE = 300
 VIEWERS = 20
@@ -142,4 +142,9 @@ class Watched:
             made_before.append(made)
 
         url = f"{self._web.replace('http', 'ws')}/ws/admin/events/{self._slug}"
-        return await open_websocket(url, token, None, see, lambda code: None)
+        try:
+            return await open_websocket(url, token, None, see, lambda code: None)
+        except NotOpened as error:
+            raise BenchmarkFailed(
+                f"nobody can look any more, so RATE is too high for this machine: {error}"
+            ) from error
