@@ -36,9 +36,8 @@ class NoSuchRequest(Exception):
     """No refund of this id waits for a decision."""
 
 
-Numbered = tuple[
-    int, int
-]  # a ticket of an order by its sku and its number there: the same in whosever hands it is
+# A ticket of an order by its sku and its number there: the same in whosever hands it is.
+Numbered = tuple[int, int]
 
 
 @dataclass(frozen=True)

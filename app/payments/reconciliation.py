@@ -1,15 +1,17 @@
 """Our books against the providers' own lists: every charge that a provider has is to be in the books."""
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from app.infra.mysql import Database, in_list
-from app.payments.provider import ListedRefund, PaymentNotice, PaymentProvider
+from app.payments.provider import ListedRefund, PaymentNotice, PaymentProvider, RefundPage, TransactionPage
 from app.units import now_ms, to_datetime, to_ms
 
 FIRST_LOOK_BACK_MS = 24 * 3_600_000  # where nothing was ever compared
 # Charges may come into the list behind later ones: an hour covers a provider's clock that was set, too.
 OVERLAP_MS = 3_600_000
+
+Page = TypeVar("Page", TransactionPage, RefundPage)
 
 
 class Look(NamedTuple):
@@ -36,19 +38,21 @@ async def look(database: Database, provider: PaymentProvider, since_ms: int) -> 
 
 async def charges_since(provider: PaymentProvider, since_ms: int) -> AsyncIterator[list[PaymentNotice]]:
     """The provider's successful charges, page by page; one page at least. Raises ProviderUnavailable."""
-    after: str | None = None
-    while after != "":
-        page = await provider.list_transactions(max(since_ms, 0), after or "")
+    async for page in _pages(provider.list_transactions, since_ms):
         yield page.notices
-        after = page.after
 
 
 async def refunds_since(provider: PaymentProvider, since_ms: int) -> AsyncIterator[list[ListedRefund]]:
     """The provider's refunds, in the same way."""
+    async for page in _pages(provider.list_refunds, since_ms):
+        yield page.refunds
+
+
+async def _pages(list_page: Callable[[int, str], Awaitable[Page]], since_ms: int) -> AsyncIterator[Page]:
     after: str | None = None
     while after != "":
-        page = await provider.list_refunds(max(since_ms, 0), after or "")
-        yield page.refunds
+        page = await list_page(max(since_ms, 0), after or "")
+        yield page
         after = page.after
 
 
