@@ -117,13 +117,19 @@ class MariaDB:
                 flavour=FLAVOUR[is_mariadb],
             ),
         )
+        # Not one that others share: whoever starts there deletes what looks like a dead server's tables.
+        temporary = home / "tmp"
+        temporary.mkdir(exist_ok=True)
+        environment = {**os.environ, "TMPDIR": str(temporary)}
         initialised = home / "initialised"
         if not initialised.exists():
             shutil.rmtree(data, ignore_errors=True)  # the rest of an interrupted first start
             data.mkdir()
-            await run_once(Program("mysql", _initialise(binary, is_mariadb), folder=home), log, 120)
+            initialise = _initialise(binary, is_mariadb)
+            await run_once(Program("mysql", initialise, environment, folder=home), log, 120)
             initialised.touch()
-        return Program(self.name, (binary, f"--defaults-file={configuration}"), stop_limit_seconds=30)
+        command = (binary, f"--defaults-file={configuration}")
+        return Program(self.name, command, environment, stop_limit_seconds=30)
 
     async def ask_version(self, environment: Mapping[str, str]) -> str:
         """See Server."""
