@@ -11,7 +11,7 @@ BOTH := -n 2 --dist loadfile --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run servers test test-fast test-slow test-browsers test-states proof-money bench bench-all faults soak lock clean
+.PHONY: help run servers test test-fast test-slow test-browsers test-states proof-money proof-night bench bench-all faults soak lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +37,7 @@ test-slow: $(READY) ## the proofs that take ten seconds or more each
 test-fast: $(READY) ## the unit tests alone, without any server: under 10 seconds
 	$(VENV)/bin/pytest tests/unit -m "not slow" -n 2 --dist worksteal --hypothesis-profile=fast -p no:schemathesis
 
-test-browsers: $(READY) ## the whole way and the dashboard in Firefox and in WebKit too
+test-browsers: $(READY) ## what buyers and organisers do, in Firefox and in WebKit too
 	$(VENV)/bin/python -m stack install --engines
 	ENGINES=1 $(VENV)/bin/pytest tests/browser/test_engines.py
 
@@ -47,6 +47,9 @@ test-states: $(READY) ## every page and state by all rules of axe: phone, deskto
 
 proof-money: $(READY) ## 2,000 orders, a fifth of the payments misbehave: the money adds up to the cent
 	PROOF_ORDERS=2000 $(VENV)/bin/pytest tests/stack/test_two_thousand_orders.py -m slow -s
+
+proof-night: $(READY) ## 5,000 buyers for 500 tickets while web and every worker are killed: nothing lost, nothing twice
+	$(VENV)/bin/python -m faults --row big-night
 
 bench: $(READY) ## measure, against real servers
 	$(VENV)/bin/python -m bench $(NAME)

@@ -1,7 +1,8 @@
 """Everybody in one second: joining, the socket, the first place; and whole pages. Until the last is served.
 
-Open loop: latency counts from the moment a person meant to come. PEOPLE and PAGES say how many (10,000 and 2,000),
-ROUNDS how often (5).
+Open loop: latency counts from the moment a person meant to come. The peer, in turns, is an application that does
+nothing, on one process of the same server. PEOPLE and PAGES say how many come (10,000 and 2,000), ROUNDS how
+often (5).
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 import brotli
 import uvloop
 
+from bench import served
 from bench.clients import at_times
 from bench.report import BenchmarkFailed, Report, median, percentile, spread
 from bench.stack import Stack
@@ -22,26 +24,20 @@ from crowd.limits import source_address
 from crowd.websocket import NotOpened, WebSocket, open_websocket
 
 PEOPLE, PAGES, ROUNDS = 10_000, 2_000, 5
-TARGET_SECONDS = {"people": 6.0, "pages": 4.0}
+TARGET_SECONDS = {"people": 6, "pages": 4}
 PAGE_HEADERS = {"accept": "text/html", "accept-encoding": "br"}
 
 
 def measure(stack: Stack) -> Report:
-    """Both, in turns."""
-    counts = {"people": _number("PEOPLE", PEOPLE), "pages": _number("PAGES", PAGES)}
+    """All of them, in turns."""
+    people, pages = _number("PEOPLE", PEOPLE), _number("PAGES", PAGES)
+    counts = {"people": people, "no-op": people, "pages": pages}
     rounds = _number("ROUNDS", ROUNDS)
     taken: dict[str, list[Arrivals]] = {kind: [] for kind in counts}
     gc.set_threshold(50_000, 20, 50)
     for number in range(rounds):
         for kind, count in counts.items():
-            name = f"arrive-{os.getpid()}-{int(time.time())}-{number}"
-            made = stack.command(
-                "event", "create", f"--slug={name}", "--name=Arrive", "--sku=Floor:4500:100", "--opens-in=3600"
-            )
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                arrivals = Arrivals(str(stack.run["web"]), str(made["slug"]), with_page=kind == "pages")
-                runner.run(arrivals.run(count))
-                taken[kind].append(arrivals)
+            taken[kind].append(_at_noop(count) if kind == "no-op" else _at_sale(stack, kind, count, number))
     figures: dict[str, Any] = {"benchmark": "arrive", "rounds": rounds}
     lines = [f"{'':<8}{'at once':>9}{'p50 s':>8}{'p99 s':>8}{'last s':>8}{'spread':>8}{'target':>8}  failed"]
     ok = True
@@ -55,14 +51,33 @@ def measure(stack: Stack) -> Report:
             "p99_s": round(median(p99), 3),
             "last_s": round(median(last), 3),
             "spread": spread(last),
-            "target_s": TARGET_SECONDS[kind],
+            "target_s": TARGET_SECONDS.get(kind),
             "failed": failed,
         }
         lines.append(
             f"{kind:<8}{counts[kind]:>9,}{median(p50):>8.2f}{median(p99):>8.2f}{median(last):>8.2f}{spread(last):>8}"
-            f"{TARGET_SECONDS[kind]:>8.0f}  {dict(failed) or 'none'}"
+            f"{TARGET_SECONDS.get(kind, '-'):>8}  {dict(failed) or 'none'}"
         )
     return Report(ok, figures, "\n".join(lines))
+
+
+def _at_sale(stack: Stack, kind: str, count: int, number: int) -> "Arrivals":
+    name = f"arrive-{os.getpid()}-{int(time.time())}-{number}"
+    made = stack.command(
+        "event", "create", f"--slug={name}", "--name=Arrive", "--sku=Floor:4500:100", "--opens-in=3600"
+    )
+    return _arrived(Arrivals(str(stack.run["web"]), str(made["slug"]), with_page=kind == "pages"), count)
+
+
+def _at_noop(count: int) -> "Arrivals":
+    with served.noop() as peer:
+        return _arrived(Arrivals(peer.url, "none", with_page=False), count)
+
+
+def _arrived(arrivals: "Arrivals", count: int) -> "Arrivals":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(arrivals.run(count))
+    return arrivals
 
 
 def _number(name: str, usual: int) -> int:

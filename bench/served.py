@@ -15,6 +15,7 @@ from app.web.server import Server, listen
 from bench.report import BenchmarkFailed, cpu_us_of
 
 START_SECONDS = 30.0
+NO_TOKEN = b'{"token":"t"}'  # what joining answers with
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,23 @@ def noop() -> Iterator[Served]:
 
 
 async def no_answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that does nothing but say "ok"."""
+    """An application that does nothing: the same few bytes for every request, and one frame for every socket."""
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "{}"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
+    length = b"%d" % len(NO_TOKEN)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    await send({"type": "http.response.body", "body": NO_TOKEN})
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from faults import lane, report
 from faults.night import ROOT
 from faults.play import Played
 from faults.process import libfaketime
-from faults.rows import ROWS, Row
+from faults.rows import BY_NAME, ROWS, Row
 from stack.console import Console
 from stack.errors import StackError
 from stack.packages import install
@@ -41,14 +41,14 @@ def main() -> int:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a table of all that is in FOLDER")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(f"{row.name:26} {row.what}" for row in ROWS))
+        print("\n".join(f"{row.name:26} {row.what}" for row in BY_NAME.values()))
         return 0
-    unknown = set(arguments.row or ()) - {row.name for row in ROWS}
+    unknown = set(arguments.row or ()) - BY_NAME.keys()
     if unknown:
         parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
     if not 1 <= arguments.lanes <= MOST_LANES:
         parser.error(f"lanes: from 1 to {MOST_LANES}")
-    rows = [row for row in ROWS if not arguments.row or row.name in arguments.row]
+    rows = [BY_NAME[name] for name in arguments.row] if arguments.row else list(ROWS)
     if not lane.has_small_disks() and (left_out := [row.name for row in rows if row.needs_root]):
         print(f"left out, for they need root and mount namespaces: {', '.join(left_out)}")
         rows = [row for row in rows if not row.needs_root]

@@ -44,9 +44,7 @@ def habits(chance: Random) -> Habits:
 class Crowd:
     """Everybody, all the way."""
 
-    def __init__(
-        self, shop: Shop, seed: str, habits_of_one: Callable[[Random], Habits], buyers: int = BUYERS
-    ) -> None:
+    def __init__(self, shop: Shop, seed: str, habits_of_one: Callable[[Random], Habits], buyers: int) -> None:
         chance = Random(seed)  # noqa: S311  # a play, no secrets
         self._patience = [asyncio.timeout(None) for _ in range(buyers)]
         self._coming = [

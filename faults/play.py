@@ -24,10 +24,7 @@ from faults.night import Night, NightFailed
 from faults.rows import Row, Sale
 from workers.runner import AWAY
 
-SKUS = ("Floor:4500:22", "Box:9900:8")
-CAPACITY = 30
 AT_REST_SECONDS = 330  # a charge that the provider dates an hour back, and never reports, takes a far look
-PATIENCE_SECONDS = 9.0  # how long buyers go on after the fault is over
 STOCK_CHECKS = (1, 3)
 
 
@@ -47,20 +44,21 @@ class Played(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crowd.BUYERS) -> Played:
+async def play(night: Night, row: Row, seed: str, keep: Path) -> Played:
     """Plays a row with the crowd and the moments of a seed. If it fails, `keep` gets the logs and the journal."""
     began = time.monotonic()
     chance = Random(f"{row.name}:{seed}")  # noqa: S311  # a play, no secrets
     await night.until_ready()
     log_sizes = {name: log.stat().st_size for name, log in night.logs.items()}
     dead_letters = await night.dead_letters()
-    event = await _put_on_sale(night, row.hold_seconds)
-    sale = Sale(event.id, event.slug, CAPACITY)
-    coming = crowd.Crowd(await visit(night.web, sale.slug), f"{row.name}:{seed}", row.habits, buyers)
+    event = await _put_on_sale(night, row)
+    sale = Sale(event.id, event.slug, sum(sku.capacity for sku in event.skus))
+    shop = await visit(night.web_itself if row.scale.is_direct else night.web, sale.slug)
+    coming = crowd.Crowd(shop, f"{row.name}:{seed}", row.habits, row.scale.buyers)
     problems: list[str] = []
     back_seconds = 0.0
     try:
-        await night.until_taken(sale.id, chance.randint(3, CAPACITY // 2))
+        await night.until_taken(sale.id, chance.randint(3, sale.capacity // 2))
         await row.act(night, sale, chance)
         back_seconds = await night.until_ready(sale.slug)
     except NightFailed as error:
@@ -68,7 +66,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
     finally:
         for proxy in (night.web_proxy, night.redis_proxy, night.mysql_proxy):
             proxy.heal()
-    outcomes = await coming.go_home(PATIENCE_SECONDS)
+    outcomes = await coming.go_home(row.scale.patience_seconds)
     checks: list[Check] = []
     seen = journal.Findings(0, 0, 0, 0, 0, [])
     try:
@@ -77,7 +75,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
         if not row.poisons and await night.dead_letters() > dead_letters:
             problems.append("facts went to the dlq")
         books = await _books(night, sale.id)
-        seen = journal.check(outcomes, books, charges, CAPACITY, undoes_writes=row.undoes_writes)
+        seen = journal.check(outcomes, books, charges, sale.capacity, undoes_writes=row.undoes_writes)
         await _close(night, event)
     except (NightFailed, ProviderUnavailable, *AWAY) as error:
         problems.append(f"no verdict: {error!r}")
@@ -101,7 +99,7 @@ async def play(night: Night, row: Row, seed: str, keep: Path, buyers: int = crow
     return played
 
 
-async def _put_on_sale(night: Night, hold_seconds: int) -> Event:
+async def _put_on_sale(night: Night, row: Row) -> Event:
     event = Event(
         id=0,
         slug=f"fault-{uuid.uuid4().hex[:10]}",
@@ -112,12 +110,12 @@ async def _put_on_sale(night: Night, hold_seconds: int) -> Event:
         accent="",
         opens_at_ms=now_ms(),
         rate_per_minute=6_000,
-        room=25,
+        room=row.scale.room,
         pass_ttl_seconds=crowd.PASS_SECONDS,
-        hold_ttl_seconds=hold_seconds,
+        hold_ttl_seconds=row.hold_seconds,
         max_per_buyer=2,
         draw_secret="",
-        skus=tuple(parse_sku(text) for text in SKUS),
+        skus=tuple(parse_sku(text) for text in row.scale.skus),
     )
     async with night.inside() as (_, redis, database):
         return await create_event(database, redis, event)

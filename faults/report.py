@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from faults.play import Played
-from faults.rows import ROWS
+from faults.rows import BY_NAME
 
 
 def read(file: Path) -> list[Played]:
@@ -44,11 +44,11 @@ def table(played: Iterable[Played]) -> str:
         " | back, s (median, longest) |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for row in ROWS:
+    for row in BY_NAME.values():
         if plays := by_row.get(row.name):
             survived = sum(not one.problems for one in plays)
             lines.append(f"| {row.what} | {survived} of {len(plays)} | {_figures(plays)} |")
-    plays = [one for row in ROWS for one in by_row.get(row.name, ())]
+    plays = [one for row in BY_NAME.values() for one in by_row.get(row.name, ())]
     if plays:
         lines.append(f"| **all** | {sum(not one.problems for one in plays)} of {len(plays)} | {_figures(plays)} |")
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ from sandbox.store import PendingCallback, Store
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32  # one that hangs takes one of these and delays no other
+AT_ONCE = 128  # one that hangs takes one of these and delays no other
 MAX_PENDING = 100_000
 TIMEOUT_SECONDS = 10.0
 FIRST_PAUSE_MS = 500

@@ -57,6 +57,14 @@ async def work(settings: Settings, stop: Stop, checkpoint: Callable[[str], None]
         await every(0, bookkeeper.batch, stop)
 
 
+def next_batch_at(began: float, ended: float, *, is_behind: bool) -> float:
+    """When the batch after this one begins, in seconds: after a rest as long as this one took, unless more waits.
+
+    What is busy so gathers more facts for each commit and gets less busy: see docs/decisions/0165.
+    """
+    return ended if is_behind else max(began + GATHER_SECONDS, ended + (ended - began))
+
+
 class Bookkeeper:
     """Takes batches from Kafka, and keeps the offsets true."""
 
@@ -96,8 +104,9 @@ class Bookkeeper:
     async def _batch(self) -> None:
         await asyncio.sleep(self._next_at - time.monotonic())
         batches: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(timeout_ms=POLL_MS)
-        self._next_at = time.monotonic() + GATHER_SECONDS
-        self._progress.took(batches, drained=sum(len(records) for records in batches.values()) < self._most)
+        began = time.monotonic()
+        drained = sum(len(records) for records in batches.values()) < self._most
+        self._progress.took(batches, drained=drained)
         if batches:
             try:
                 await self._write([record for records in batches.values() for record in records])
@@ -110,6 +119,7 @@ class Bookkeeper:
         if self._written:
             await self._settle_and_commit(more_may_come=bool(batches))
         await self._watch()
+        self._next_at = next_batch_at(began, time.monotonic(), is_behind=not drained)
 
     async def _write(self, records: list[ConsumerRecord]) -> None:
         facts: list[Fact] = []

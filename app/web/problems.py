@@ -593,9 +593,10 @@ def invalid(detail: str) -> Problem:
 async def answer_error(request: Request, error: Exception) -> Response:
     """What Starlette calls for the exceptions of PROBLEMS and for Problem."""
     problem = problem_of(error)
-    if request.url.path.startswith(MACHINE_PATHS):
+    path = request.scope["path"]  # request.url builds a whole address first
+    if path.startswith(MACHINE_PATHS):
         return problem.response()
-    path, reads = request.url.path, language_of(request)
+    reads = language_of(request)
     return problem.page(
         reads=ENGLISH if path.startswith(OURS) else reads,
         asked=request.method in SAFE_METHODS,

@@ -3,8 +3,8 @@
 from random import Random
 
 from faults.night import Night
-from faults.rows import anything, kafka, money, mysql, redis, web, workers
-from faults.rows.row import Row, Sale, row
+from faults.rows import anything, big, kafka, money, mysql, redis, web, workers
+from faults.rows.row import Row, Sale, Scale, row
 
 _ONE_BY_ONE = (
     *anything.ROWS,
@@ -34,6 +34,6 @@ ROWS = (
     *_ONE_BY_ONE,
     row("several", "two of these, one after the other", several, undoes_writes=True),
 )
-BY_NAME = {one.name: one for one in ROWS}
+BY_NAME = {one.name: one for one in (*ROWS, *big.ROWS)}  # those that are played only when they are named too
 
-__all__ = ["BY_NAME", "ROWS", "Row", "Sale"]
+__all__ = ["BY_NAME", "ROWS", "Row", "Sale", "Scale"]

@@ -12,6 +12,17 @@ from faults.night import Night
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How large the sale of a row is, and for how long its crowd goes on once the fault is over."""
+
+    buyers: int = crowd.BUYERS
+    skus: tuple[str, ...] = ("Floor:4500:22", "Box:9900:8")
+    room: int = 25  # inside at once
+    patience_seconds: float = 9.0
+    is_direct: bool = False  # past the proxy, which has two files open for each connection
+
+
+@dataclass(frozen=True)
 class Sale:
     """The sale of one row."""
 
@@ -39,6 +50,7 @@ class Row:
     needs_root: bool = False
     habits: Callable[[Random], Habits] = crowd.habits
     undoes_writes: bool = False  # Redis forgets what it has acknowledged
+    scale: Scale = Scale()
 
     @property
     def hold_seconds(self) -> int:
@@ -56,7 +68,8 @@ def row(
     needs_root: bool = False,
     habits: Callable[[Random], Habits] = crowd.habits,
     undoes_writes: bool = False,
+    scale: Scale = Scale(),
     **options: Any,
 ) -> Row:
     """A row whose `act` is called with `options` too."""
-    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits, undoes_writes)
+    return Row(name, what, partial(act, **options), quick, poisons, needs_root, habits, undoes_writes, scale)

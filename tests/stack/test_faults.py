@@ -1,18 +1,19 @@
 """A few sales in which something goes wrong, on servers of their own; `make faults` plays all of them."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from faults.night import Night
 from faults.play import Played, play
-from faults.rows import BY_NAME, ROWS, Row
+from faults.rows import BY_NAME, ROWS, Row, Scale
 from tests.world.apart import own_topics
 from tests.world.stack import Stack
 
 SEED = "every change"
-BUYERS = 24  # there is a ticket for each, so nobody waits for what others give back
+FEW = Scale(buyers=24)  # there is a ticket for each, so nobody waits for what others give back
 
 
 # One for each part that may die at the wrong moment, and a wrong clock.
@@ -24,7 +25,7 @@ WORTH_A_MINUTE = (
 
 async def play_rows(rows: list[Row], folder: Path, settings: dict[str, str]) -> list[Played]:
     async with Night(folder / "night", settings).running() as night:
-        return [await play(night, row, SEED, folder / "failed", BUYERS) for row in rows]
+        return [await play(night, replace(row, scale=FEW), SEED, folder / "failed") for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,34 @@ def test_older_ones_of_too_many_sockets_are_closed(world: OpenSale) -> None:
     assert {close_code(socket) for socket in opened if socket.state is not State.OPEN} == {4009}
 
 
+def is_open(raw: sockets.socket) -> bool:
+    """Whether the other end still holds the connection; reads whatever has come."""
+    raw.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            try:
+                if not raw.recv(65_536):
+                    return False
+            except ConnectionError:
+                return False
+    return True
+
+
+@pytest.mark.slow
+def test_a_thousand_sockets_of_one_buyer_who_never_reads_become_a_few_and_hold_up_nobody(world: OpenSale) -> None:
+    client, token = (buyer := world.buyer()).client, buyer.token
+    hostile = world.buyer().token
+    honest = world.socket(token)
+    frames_until(honest, lambda frame: frame["type"] == "stock")
+    before_kib = resident_kib(world.stack)
+    with ExitStack() as closing:
+        attackers = [closing.enter_context(raw_socket(world, hostile)) for _ in range(1_000)]
+        assert stock_is_told(world, honest, lambda: order(client, world.sale)) < TOLD_WITHIN_SECONDS
+        until(lambda: sum(map(is_open, attackers)) <= MOST_OF_A_BUYER, 60)
+        assert is_open(attackers[-1])
+        assert resident_kib(world.stack) - before_kib < 20_000
+
+
 def test_an_event_without_its_data_stops_no_other(stack: Stack, redis: Redis) -> None:
     """Neither its frames nor the news of who is there."""
     broken, sound = make_event(stack.env, opens_in=3_600), make_event(stack.env, "Floor:4500:50", room=1)
