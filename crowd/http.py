@@ -98,6 +98,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self._fail(str(error or "the connection was closed"))
+        del self._parser  # it holds this
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -116,7 +116,10 @@ class _Connection(asyncio.Protocol):
         self._body.clear()
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(message)
-        return await self._answer
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
 
     def close(self) -> None:
         if self._transport is not None:
@@ -128,6 +131,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self._fail(str(error or "the connection was closed"))
+        del self._parser  # it holds this, and would until the collector looks
 
     def data_received(self, data: bytes) -> None:
         try:

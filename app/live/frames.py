@@ -4,6 +4,7 @@ ASGI has no broadcast: sending through it costs 12 to 17 µs a socket, a frame t
 to the transport 8. And nobody may keep the process busy by talking: a reader of ours has nothing to say.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -84,6 +85,16 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):  # it is not there when the handshake was refused
             cast(dict[str, object], self.scope["extensions"])[EXTENSION] = self
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Takes itself out of what it holds, or a closed connection would stay until the collector looks."""
+        super().on_task_complete(task)
+        cast(dict[str, object], self.scope["extensions"]).pop(EXTENSION, None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Ends the parser too, which holds what holds it."""
+        super().connection_lost(error)
+        self.conn.parser.close()
 
     def handle_ping(self) -> None:
         """Answers a ping, unless earlier bytes still wait to be read: pongs for a silent reader would pile up."""

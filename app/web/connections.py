@@ -466,6 +466,7 @@ class Connection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._door.move(self, None)
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it holds this, and would until the collector looks
 
     def pause_writing(self) -> None:
         super().pause_writing()

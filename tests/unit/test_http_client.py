@@ -1,12 +1,14 @@
 """The HTTP client: connections are kept and shared, and every kind of silence or nonsense is a clear error."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.infra.http_client import MAX_ANSWER_BYTES, HttpClient, HttpFailed
+from app.infra.http_client import MAX_ANSWER_BYTES, HttpClient, HttpFailed, _Connection
 from app.payments.provider import ProviderUnavailable
 from app.payments.sandbox import SandboxProvider
 from tests.world.machine import HOST, free_port
@@ -49,6 +51,28 @@ def says(answer: bytes, *, then_hangs: bool = False) -> Talk:
             await reader.read()
 
     return talk
+
+
+@pytest.mark.parametrize("talk", [says(OK), says(b"good morning\r\n\r\n"), says(b"")])
+def test_nothing_is_left_of_a_connection_that_is_closed(talk: Talk) -> None:
+    async def use(client: HttpClient) -> None:
+        for _ in range(3):
+            with suppress(HttpFailed):
+                await client.request("GET", "/", {})
+        client.close()
+        await asyncio.sleep(0.01)
+
+    def left() -> int:
+        return sum(isinstance(one, _Connection) for one in gc.get_objects())
+
+    gc.collect()
+    before = left()
+    gc.disable()
+    try:
+        with_server(talk, use)
+        assert left() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
