@@ -1,15 +1,15 @@
 """How fast a waiting room moves, and what may honestly be said of it: pure, nothing here talks to the outside."""
 
-from dataclasses import dataclass
 from math import ceil
+
+from msgspec import Struct
 
 from app.units import MINUTE_MS
 
 STALE_MS = 10_000  # an admission that is silent for longer lets nobody in
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How a waiting room moved lately, as admission measured it `age_ms` ago.
 
     `minute_admitted` buyers came in during the last `minute_ms` milliseconds, `five_admitted` during the last

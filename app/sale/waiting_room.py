@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
@@ -53,8 +54,7 @@ class TooManyJoins(Exception):
         self.of_codes = of_codes
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a buyer stands. `position` is how many are ahead; times are UTC ms, 0 where there is none.
 
     `arrival` is a buyer's number in the lobby: of no meaning to anybody, it is where presence is noted.

@@ -68,10 +68,12 @@ class Guard:
                 message["headers"] = headers
             await send(message)
 
-        # a page that may ask by token alone was named as such by app/web/cors.py
-        foreign = not scope.get("allowed_origin") and not same_origin(Headers(scope=scope), self._public_url)
-        if scope["method"] not in SAFE_METHODS and foreign:
+        if scope["method"] not in SAFE_METHODS and self._is_foreign(scope):
             refusal = Problem("origin")
             await refusal.response()(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        """Whether a page of another site asks, but for those that app/web/cors.py lets ask by token alone."""
+        return not scope.get("allowed_origin") and not same_origin(Headers(scope=scope), self._public_url)

@@ -1,10 +1,9 @@
 """Honest times: what a page says of when a buyer is called, from how fast it went lately."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.sale.pace import Pace, chance, eta_seconds, parse_pace
 

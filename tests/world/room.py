@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 from collections.abc import Coroutine, Iterable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from app.infra import scripts
