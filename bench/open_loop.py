@@ -21,7 +21,7 @@ from crowd.browser import Shop, visit
 from crowd.buyer import buy
 from crowd.limits import source_address
 
-RUNGS = (50, 100, 150, 200, 250, 300, 350, 400)
+RUNGS = (50, 100, 150, 200, 250, 300, 350, 400, 450, 500)
 RUNG_SECONDS = 15.0
 WARM_UP = (50, 10.0)
 MOST_SECONDS = 2.0  # of the whole way, for 99 of 100
