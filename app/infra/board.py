@@ -1,8 +1,7 @@
 """What the web processes of one host know together, in memory that they share: made before they are forked.
 
 Each process writes a row of its own and reads all of them, so nobody waits for anybody and no lock outlives a
-process that was killed. Limits that are the host's bind this way, whichever process a client meets; in the same
-microsecond each process may let one in for the last place.
+process that was killed. Limits that are the host's bind this way, whichever process a client meets.
 """
 
 import struct

@@ -171,12 +171,12 @@ class Door:
     def leave(self, held: Held) -> None:
         """The connection has ended."""
         self.move(held, None)
-        self._count(held.address, -1)
+        self._count(-1)
+        self._board.addresses.add(held.address, -1)
 
-    def _count(self, address: str, change: int) -> None:
+    def _count(self, change: int) -> None:
         self.open_connections += change
         self._board.put(Board.CONNECTIONS, self.open_connections)
-        self._board.addresses.add(address, change)
 
     def _listen(self, listener: socket.socket) -> None:
         if listener in self._listeners:
@@ -202,13 +202,17 @@ class Door:
     def _let_in(self, client: socket.socket, peer: str, make: Callable[[str], asyncio.Protocol]) -> None:
         address = address_prefix(peer)
         trusted = is_trusted(peer, self.limits.trusted)
-        if not trusted and self._board.addresses.count(address) >= self.limits.per_address:
+        # Counted before it is asked: of two processes that do so at once, neither lets in one too many.
+        self._board.addresses.add(address, 1)
+        if not trusted and self._board.addresses.count(address) > self.limits.per_address:
+            self._board.addresses.add(address, -1)
             _turn_away(client, "address")
             return
         if self._is_full and not self._make_room():
+            self._board.addresses.add(address, -1)
             _turn_away(client, "full")
             return
-        self._count(address, 1)
+        self._count(1)
         client.setblocking(False)
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(loop.connect_accepted_socket(lambda: make(address), client))

@@ -58,9 +58,8 @@ class Host:
             def kept() -> int:
                 return sum(client.is_open for client in opened)
 
-            # They count without waiting for each other, so in the same microsecond each may let the last one in.
-            until(lambda: kept() <= PER_ADDRESS + PROCESSES - 1)
-            assert kept() >= PER_ADDRESS
+            until(lambda: kept() <= PER_ADDRESS)
+            assert kept() == PER_ADDRESS
 
 
 @pytest.fixture
